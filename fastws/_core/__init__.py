@@ -1,0 +1,1 @@
+"""Compiled rooms: bytes, sockets, time. They import nothing of fastws."""

@@ -1,0 +1,1 @@
+"""One file an endpoint: wire messages in, domain calls, replies out."""

@@ -1,0 +1,1 @@
+"""One file a feed: the outside world becomes calls on the domain."""
