@@ -7,6 +7,7 @@ Source: wire.md A3 and part B.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -38,14 +39,18 @@ MAX_ID_LENGTH = 64
 
 
 class Message(Struct, kw_only=True):
-    """Base of all client messages. Unknown fields are ignored: older clients send extras."""
+    """Base of all client messages. Unknown fields are ignored: older clients send extras.
+
+    ``id`` has been judged by `open_envelope` before a message is decoded.
+    """
+
+    id: Any = None
 
 
 class Envelope(Message):
     """The two fields read before anything else is known about a message."""
 
     type: Any = UNSET
-    id: Any = UNSET
 
 
 class Since(Struct):
@@ -137,6 +142,9 @@ def encode(
     return orjson.dumps(frame, option=orjson.OPT_NON_STR_KEYS, default=msgspec.to_builtins)
 
 
+_FIELD = re.compile(r"at `\$\.(\w+)|missing required field `(\w+)`$")
+"""Names the top-level field in msgspec's sentence."""
+
 _M = TypeVar("_M", bound=Message)
 
 _envelope = msgspec.json.Decoder(Envelope)
@@ -156,7 +164,7 @@ def open_envelope(data: bytes | bytearray | memoryview) -> tuple[str, int | str 
             Code.INVALID_MESSAGE, "Invalid message format", close=Close.UNSUPPORTED
         ) from None
     given = envelope.id
-    if given is UNSET or given is None:
+    if given is None:
         id_ = None
     elif (isinstance(given, int) and not isinstance(given, bool) and abs(given) < 2**53) or (
         isinstance(given, str) and len(given) <= MAX_ID_LENGTH
@@ -179,7 +187,10 @@ def decode(kind: type[_M], data: bytes | bytearray | memoryview) -> _M:
     try:
         return decoder.decode(data)  # type: ignore[no-any-return]
     except msgspec.ValidationError as error:
-        raise WireError(Code.INVALID_PAYLOAD, str(error)) from None
+        text = str(error)
+        found = _FIELD.search(text)
+        field = next(filter(None, found.groups()), "") if found else ""
+        raise WireError(Code.INVALID_PAYLOAD, text, field=field) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise WireError(
             Code.INVALID_MESSAGE, "Invalid message format", close=Close.UNSUPPORTED

@@ -1,0 +1,393 @@
+"""One client, without its socket: identity, subscriptions, limits, push, reply and close.
+
+A `Connection` is handed an `Outlet` (a socket, or a list in a test) and a `Handler` (its
+endpoint). It owns the order of a conversation: messages are handled one after the other, in
+the order they came. It knows nothing of HTTP, frames on the wire or what a channel means.
+`Connections` is the register of those that are open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import structlog
+from msgspec import Struct
+
+from fastws import wire
+from fastws._core.limiter import Bucket
+from fastws.config import LimitsConfig
+from fastws.errors import Close, CloseCode, Code, WireError
+from fastws.hub import Subscription
+from fastws.identity import Identity
+from fastws.metrics import Stats
+from fastws.wire import Reply
+
+__all__ = ["Connection", "Connections", "Handler", "Outlet", "Peer"]
+
+log = structlog.get_logger()
+
+EXPIRY_NOTICE = 60.0
+"""Seconds before a token ends at which ``token_expiring`` is pushed (wire.md part B)."""
+
+WARN_AT = 0.2
+"""Share of a bucket left at which ``limit_warning`` is pushed, once until it recovers."""
+
+
+class Peer(Struct, frozen=True):
+    """Where a connection comes from, as the gateway judged it (proxies already resolved)."""
+
+    address: str = ""
+    user_agent: str = ""
+    origin: str | None = None
+    secure: bool = False
+    host: str = ""
+
+
+class Outlet(Protocol):
+    """Where a connection's bytes go."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes taken from us that the kernel has not taken yet."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether nothing is pending."""
+
+    @property
+    def rtt_ms(self) -> float:
+        """Last measured ping round trip, milliseconds; 0 before the first."""
+
+    def send(self, data: bytes, binary: bool = False) -> None:
+        """Send one message."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; the socket is gone soon after."""
+
+    def pause_reading(self) -> None:
+        """Let the peer wait."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+
+class Handler(Protocol):
+    """What a connection needs of its endpoint."""
+
+    path: str
+
+    async def open(self, conn: Connection) -> None:
+        """Run the opening sequence."""
+
+    async def handle(self, conn: Connection, data: bytes, binary: bool) -> None:
+        """Handle one message; raises nothing."""
+
+    async def closed(self, conn: Connection) -> None:
+        """Forget the connection."""
+
+
+class Connection:
+    """One open conversation. Created by the server when the handshake is out."""
+
+    __slots__ = (
+        "__weakref__",
+        "_bucket",
+        "_handler",
+        "_inbox",
+        "_limits",
+        "_pump",
+        "_reading_paused",
+        "_violations",
+        "_warned",
+        "clock",
+        "close_code",
+        "close_reason",
+        "endpoint",
+        "grouped",
+        "id",
+        "identity",
+        "limiter_hits",
+        "messages_in",
+        "messages_out",
+        "on_gone",
+        "opened_at",
+        "outlet",
+        "peer",
+        "query",
+        "state",
+        "stats",
+        "subscriptions",
+        "told_expiry",
+    )
+
+    def __init__(
+        self,
+        handler: Handler,
+        identity: Identity,
+        peer: Peer,
+        outlet: Outlet,
+        *,
+        limits: LimitsConfig,
+        messages_per_minute: int,
+        stats: Stats,
+        clock: Callable[[], float] = time.time,
+        query: dict[str, str] | None = None,
+        on_gone: Callable[[Connection], None] | None = None,
+    ) -> None:
+        self.id = str(uuid.uuid4())
+        self.endpoint = handler.path
+        self.identity = identity
+        self.peer = peer
+        self.outlet = outlet
+        self.clock = clock
+        self.query = query or {}
+        self.stats = stats
+        self.opened_at = clock()
+        self.subscriptions: dict[str, Subscription] = {}
+        self.grouped = 0  # how many of them count as one channel (token.<SYMBOL>)
+        self.state: Any = None  # whatever the endpoint keeps for this client
+        self.messages_in = 0
+        self.messages_out = 0
+        self.limiter_hits = 0
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self.told_expiry = 0.0
+        self.on_gone = on_gone
+        self._handler = handler
+        self._limits = limits
+        self._bucket = Bucket(messages_per_minute / 60, messages_per_minute)
+        self._violations: Bucket | None = None
+        self._warned = False
+        self._inbox: deque[tuple[bytes, bool]] | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._reading_paused = False
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.endpoint} {self.identity.wallet or 'anonymous'}>"
+
+    # ── what the socket tells us ────────────────────────────────────────────────────────
+
+    def begin(self) -> None:
+        """Run the opening sequence; messages that come meanwhile wait their turn."""
+        self._pump = asyncio.get_running_loop().create_task(self._work(opening=True))
+
+    def receive(self, data: bytes, binary: bool) -> None:
+        """Take one whole message from the socket."""
+        if self.close_code is not None:
+            return
+        self.messages_in += 1
+        self.stats.received(self.endpoint, len(data))
+        if self._inbox is None:
+            self._inbox = deque()
+        self._inbox.append((data, binary))
+        if self._pump is None:
+            self._pump = asyncio.get_running_loop().create_task(self._work())
+        elif len(self._inbox) >= self._limits.inbox and not self._reading_paused:
+            self._reading_paused = True
+            self.outlet.pause_reading()
+
+    def drained(self) -> None:
+        """The socket took everything: let the subscriptions catch up."""
+        for subscription in tuple(self.subscriptions.values()):
+            subscription.drained()
+
+    def closed(self, code: int, reason: str) -> None:
+        """The socket is gone. Called exactly once."""
+        if self.close_code is None:
+            self.close_code, self.close_reason = code, reason
+        self._inbox = None
+        for subscription in tuple(self.subscriptions.values()):
+            subscription.close()
+        self.subscriptions.clear()
+        if self._pump is not None:
+            self._pump.cancel()
+        self.stats.closed(self.endpoint, self.close_code)
+        if self.on_gone is not None:
+            self.on_gone(self)
+
+    async def _work(self, opening: bool = False) -> None:
+        """Handle what waits, in order, then end: an idle connection owns no task."""
+        try:
+            if opening:
+                await self._handler.open(self)
+            while self._inbox and self.close_code is None:
+                data, binary = self._inbox.popleft()
+                if self._reading_paused and len(self._inbox) * 2 <= self._limits.inbox:
+                    self._reading_paused = False
+                    self.outlet.resume_reading()
+                await self._handler.handle(self, data, binary)
+            self._inbox = None
+        finally:
+            self._pump = None
+
+    # ── what endpoints and the hub do with it ───────────────────────────────────────────
+
+    @property
+    def writable(self) -> bool:
+        """Whether its socket has taken everything so far."""
+        return self.close_code is None and self.outlet.writable
+
+    def push(self, frame: bytes, channel: str = "") -> None:
+        """Send one encoded JSON frame of ``channel`` (or of no channel)."""
+        self._send(frame, binary=False)
+
+    def push_binary(self, frame: bytes, channel: str = "") -> None:
+        """Send one binary frame of ``channel``."""
+        self._send(frame, binary=True)
+
+    def tell(self, reply: Reply, *, channel: str | None = None) -> None:
+        """Push a frame that answers nothing: welcome, notices, a channel's first data."""
+        self._send(wire.encode(reply.type, reply.fields, self.clock(), channel=channel))
+
+    def reply(self, reply: Reply, id: int | str | None = None) -> None:
+        """Answer a message, echoing its ``id``."""
+        self._send(wire.encode(reply.type, reply.fields, self.clock(), id=id))
+
+    def error(self, error: WireError, id: int | str | None = None) -> None:
+        """Answer with an ``error`` frame and close if the error says so."""
+        self.stats.error(self.endpoint, error.code)
+        fields = {"code": error.code, "message": error.message, **error.fields}
+        self.reply(Reply("error", **fields), id)
+        if error.close is not None:
+            self.close(error.close)
+
+    def _send(self, data: bytes, binary: bool = False) -> None:
+        if self.close_code is not None:
+            return
+        self.messages_out += 1
+        self.stats.sent(self.endpoint, len(data))
+        self.outlet.send(data, binary)
+        if self.outlet.pending > self._limits.backlog_bytes:
+            self.close(Close.BACKLOG)
+
+    def close(self, close: CloseCode) -> None:
+        """End the conversation from our side; nothing is sent or handled after it."""
+        if self.close_code is not None:
+            return
+        self.close_code, self.close_reason = close.code, close.reason
+        self.outlet.close(close.code, close.reason)
+
+    def subscription_ended(self, channel: str, code: str, message: str) -> None:
+        """The server ended a subscription: say so."""
+        self.subscriptions.pop(channel, None)
+        self.tell(Reply("unsubscribed", channel=channel, code=code, message=message))
+
+    def stalled(self) -> None:
+        """A stream waits and the socket takes nothing."""
+        self.close(Close.BACKLOG)
+
+    # ── limits ──────────────────────────────────────────────────────────────────────────
+
+    def charge(self) -> None:
+        """Take one message from the bucket, or raise ``RATE_LIMIT_EXCEEDED``.
+
+        A client that goes on for ``limits.violations`` refusals within a minute is closed
+        with 1008; one that comes near its limit is warned once.
+        """
+        now = time.monotonic()
+        retry = self._bucket.take(now)
+        if not retry:
+            self._warn(now)
+            return
+        self.limiter_hits += 1
+        self.stats.limited(self.endpoint)
+        if self._violations is None:
+            allowed = self._limits.violations
+            self._violations = Bucket(allowed / 60, allowed)
+        gone_on = self._violations.take(now) > 0
+        raise WireError(
+            Code.RATE_LIMIT_EXCEEDED,
+            "Message rate limit exceeded",
+            close=Close.RATE_LIMIT if gone_on else None,
+            retry_after_ms=retry,
+        )
+
+    def _warn(self, now: float) -> None:
+        share = self._bucket.remaining(now) / self._bucket.burst
+        if share > 2 * WARN_AT:
+            self._warned = False
+        elif share <= WARN_AT and not self._warned:
+            self._warned = True
+            self.tell(Reply("limit_warning", bucket="messages", **self.limits()["messages"]))
+
+    def limits(self) -> dict[str, dict[str, int]]:
+        """What is left: ``limit``, ``remaining`` and ``reset_ms`` of each bucket."""
+        now = time.monotonic()
+        used = len(self.subscriptions) - self.grouped + (1 if self.grouped else 0)
+        channels, symbols = self._limits.channels, self._limits.symbols
+        return {
+            "messages": {
+                "limit": int(self._bucket.burst),
+                "remaining": int(self._bucket.remaining(now)),
+                "reset_ms": self._bucket.reset_ms(now),
+            },
+            "channels": {"limit": channels, "remaining": channels - used, "reset_ms": 0},
+            "symbols": {"limit": symbols, "remaining": symbols - self.grouped, "reset_ms": 0},
+        }
+
+
+class Connections:
+    """The open connections of this process, and the one sweep that watches their tokens."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._open: dict[str, Connection] = {}
+        self._per_wallet: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(tuple(self._open.values()))
+
+    def get(self, id: str) -> Connection | None:
+        """The open connection of that id."""
+        return self._open.get(id)
+
+    def of(self, wallet: str) -> int:
+        """How many connections a wallet has open."""
+        return self._per_wallet[wallet]
+
+    def add(self, conn: Connection) -> None:
+        """Register a connection."""
+        self._open[conn.id] = conn
+        if conn.identity.wallet:
+            self._per_wallet[conn.identity.wallet] += 1
+
+    def remove(self, conn: Connection) -> None:
+        """Forget a connection; harmless when it is not registered."""
+        if self._open.pop(conn.id, None) is None:
+            return
+        wallet = conn.identity.wallet
+        if wallet:
+            self._per_wallet[wallet] -= 1
+            if not self._per_wallet[wallet]:
+                del self._per_wallet[wallet]
+
+    def expire(self) -> None:
+        """Warn and close those whose token ends now. Call about once a second.
+
+        A sweep, not a timer each: 60 ns a connection and second against 200 bytes of handle.
+        """
+        now = self._clock()
+        for conn in self:
+            expires = conn.identity.expires_at
+            if expires is None or expires - EXPIRY_NOTICE > now:
+                continue
+            if expires <= now:
+                conn.close(Close.TOKEN_EXPIRED)
+            elif conn.told_expiry != expires:
+                conn.told_expiry = expires
+                conn.tell(Reply("token_expiring", expires_in=round(expires - now)))
+
+    def close_session(self, session_id: str) -> int:
+        """Close the sockets of a revoked session (4401); returns how many there were."""
+        found = [conn for conn in self if conn.identity.session_id == session_id]
+        for conn in found:
+            conn.close(Close.SESSION_REVOKED)
+        return len(found)
