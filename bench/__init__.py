@@ -1,0 +1,1 @@
+"""Figures that take minutes: ``python -m bench [name …]`` or ``make bench``."""

@@ -1,0 +1,29 @@
+"""Run the measurements, all or by name."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PROGRAMS = ("idle_memory", "attacks")
+
+
+def main() -> int:
+    names = sys.argv[1:] or ["compiled", *PROGRAMS]
+    for name in names:
+        print(f"── {name}", flush=True)
+        if name == "compiled":
+            command = [sys.executable, "-m", "pytest", str(HERE), "-q", "--benchmark-only"]
+            status = subprocess.call(command)
+            if status:
+                return status
+        else:
+            importlib.import_module(f"bench.{name}").run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
