@@ -38,7 +38,7 @@ def run() -> None:
         for name in ATTACKS:
             ratio, quiet, grown = measure(server, name)
             print(
-                f"{name:22} ping {quiet * 1e6:6.0f} µs quiet, × {ratio:4.2f} attacked"
+                f"{name:22} ping {quiet * 1e6:6.0f} µs quiet, x {ratio:4.2f} attacked"
                 f" (target ≤ {TARGET}), server {grown / 2**20:+.1f} MiB",
                 flush=True,
             )

@@ -26,7 +26,8 @@ class ServerProcess:
     def __init__(self, *args: str, **settings: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fastws-bench-")
         self._args = args
-        self._env = {
+        self.tokens: list[str] = []
+        self.environment = {
             **os.environ,
             "FASTWS_ENVIRONMENT": "development",
             "FASTWS_PROFILE": "loadtest",
@@ -35,13 +36,22 @@ class ServerProcess:
             **{f"FASTWS_{name}": value for name, value in settings.items()},
         }
 
+    @property
+    def data_dir(self) -> Path:
+        """The server's data folder."""
+        return Path(self.environment["FASTWS_DATA_DIR"])
+
+    def log(self) -> str:
+        """Everything the server wrote to stderr so far."""
+        return Path(self._folder.name, "stderr").read_text()
+
     def __enter__(self) -> ServerProcess:
         self._errors = Path(self._folder.name, "stderr").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fastws", "serve", "--port", "0", *self._args],
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=self._env,
+            env=self.environment,
             text=True,
         )
         assert self.process.stdout is not None
@@ -82,7 +92,7 @@ class ServerProcess:
 
     def token(self, wallet: str) -> str:
         """A WebSocket token for ``wallet``, by dev-login."""
-        secret = Path(self._env["FASTWS_DATA_DIR"], "dev_secret").read_text().strip()
+        secret = Path(self.environment["FASTWS_DATA_DIR"], "dev_secret").read_text().strip()
         body = json.dumps({"secret": secret, "wallet_address": wallet}).encode()
         request = urllib.request.Request(
             f"{self.url}/api/auth/dev-login", body, {"Content-Type": "application/json"}
@@ -91,4 +101,6 @@ class ServerProcess:
             cookie = answer.headers["Set-Cookie"].split(";")[0]
         request = urllib.request.Request(f"{self.url}/api/auth/token", headers={"Cookie": cookie})
         with urllib.request.urlopen(request) as answer:
-            return str(json.load(answer)["token"])
+            token = str(json.load(answer)["token"])
+        self.tokens.append(token)
+        return token
