@@ -228,6 +228,11 @@ class Connection:
     # ── what endpoints and the hub do with it ───────────────────────────────────────────
 
     @property
+    def busy(self) -> bool:
+        """Whether a message or the opening is being handled."""
+        return self._pump is not None
+
+    @property
     def writable(self) -> bool:
         """Whether its socket has taken everything so far."""
         return self.close_code is None and self.outlet.writable

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
+from fastws.identity import ANONYMOUS, Identity
+from fastws.metrics import Stats
+
+from fastws.config import LimitsConfig
+from fastws.connection import Connection, Peer
 
 
 class RecordingOutlet:
@@ -47,3 +53,27 @@ class RecordingOutlet:
         frames = [orjson.loads(frame) for frame in self.frames]
         self.frames.clear()
         return frames
+
+
+def make_connection(
+    endpoint: Any, identity: Identity = ANONYMOUS, **options: Any
+) -> tuple[Connection, RecordingOutlet]:
+    """A connection of ``endpoint`` with a recording outlet; call ``begin()`` to open it."""
+    outlet = RecordingOutlet()
+    settings = {"limits": LimitsConfig(), "messages_per_minute": 120, "stats": Stats()}
+    conn = Connection(endpoint, identity, Peer(), outlet, **(settings | options))
+    return conn, outlet
+
+
+async def settle(conn: Connection) -> None:
+    """Wait until everything received so far has been handled."""
+    while conn.busy:
+        await asyncio.sleep(0)
+
+
+async def ask(conn: Connection, outlet: RecordingOutlet, **message: Any) -> list[dict[str, Any]]:
+    """Send one message as the client and return the frames it caused."""
+    outlet.take()
+    conn.receive(orjson.dumps(message), False)
+    await settle(conn)
+    return outlet.take()
