@@ -2,10 +2,14 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+HOST   ?= http://127.0.0.1:3004
+USERS  ?= 200
+RATE   ?= 50
+TIME   ?= 1m
 STAMP  := $(VENV)/.installed
 SOURCES := setup.py pyproject.toml $(wildcard fastws/_core/*.pyx fastws/_core/*.pxd)
 
-.PHONY: serve test check bench wheel sanitize clean install
+.PHONY: serve test check bench loadtest wheel sanitize clean install
 
 serve: $(STAMP)            ## the main job: database, live market, page
 	$(BIN)/fastws serve --demo
@@ -22,6 +26,11 @@ check: $(STAMP)            ## style, types, stubs, import contract
 
 bench: $(STAMP)            ## figures that take minutes
 	$(BIN)/python -m bench
+
+loadtest: $(STAMP)         ## locust against a running server
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[load]'
+	PYTHONPATH=. $(BIN)/locust -f loadtest/locustfile.py --headless --host $(HOST) \
+		--users $(USERS) --spawn-rate $(RATE) --run-time $(TIME) --only-summary
 
 wheel: $(STAMP)            ## sdist and wheel in dist/
 	rm -rf dist && $(BIN)/python -m build

@@ -1,0 +1,1 @@
+"""Locust users for fastws; see README.md beside this file."""

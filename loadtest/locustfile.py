@@ -1,0 +1,113 @@
+"""Users of fastws: visitors, traders with a login, operators, hung tabs, returning crowds.
+
+fastws serve --demo           (with FASTWS_PROFILE=loadtest)
+locust -f loadtest/locustfile.py --host http://127.0.0.1:3004
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import gevent
+from locust import HttpUser, between, constant, task
+
+from loadtest.socket import LoadSocket
+
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+SECRET = Path(os.environ.get("FASTWS_DATA_DIR", ".fastws"), "dev_secret")
+
+
+class Visitor(HttpUser):
+    """Anonymous, follows the whole list and now and then asks for one token."""
+
+    weight = 10
+    wait_time = between(1, 5)
+
+    def on_start(self) -> None:
+        self.socket = LoadSocket(self.environment, self.host, "token-data")
+        answer = self.socket.ask("get_all_tokens")
+        self.symbols = [token["address"] for token in answer["data"]] if answer else []
+
+    @task(5)
+    def look_at_one(self) -> None:
+        self.socket.ask("get_token", symbol=random.choice(self.symbols))
+
+    @task(3)
+    def follow_fifty(self) -> None:
+        chosen = random.sample(self.symbols, 50)
+        self.socket.ask("subscribe_tokens", symbols=chosen)
+        gevent.sleep(5)
+        self.socket.ask("unsubscribe_tokens", symbols=chosen)
+
+    @task(1)
+    def beat(self) -> None:
+        self.socket.ask("heartbeat")
+
+    def on_stop(self) -> None:
+        self.socket.close()
+
+
+class LoggedIn(HttpUser):
+    """Logs in through the development door, gets a token, watches the system status."""
+
+    weight = 5
+    wait_time = between(2, 8)
+
+    def on_start(self) -> None:
+        self.wallet = "".join(random.choices(ALPHABET, k=43))
+        self.client.post(
+            "/api/auth/dev-login",
+            json={"secret": SECRET.read_text().strip(), "wallet_address": self.wallet},
+        )
+        self.socket = LoadSocket(self.environment, self.host, "monitor", self.token())
+
+    def token(self) -> str:
+        return str(self.client.get("/api/auth/token").json()["token"])
+
+    @task(5)
+    def status(self) -> None:
+        self.socket.ask("get_system_status")
+
+    @task(2)
+    def settings(self) -> None:
+        self.socket.ask("get_system_settings")
+
+    @task(1)
+    def renew(self) -> None:
+        self.socket.ask("refresh", token=self.token())
+
+    def on_stop(self) -> None:
+        self.socket.close()
+
+
+class HungTab(HttpUser):
+    """Connects, reads nothing more, stays: must cost the server a bounded few kilobytes."""
+
+    weight = 1
+    wait_time = constant(30)
+
+    def on_start(self) -> None:
+        self.socket = LoadSocket(self.environment, self.host, "token-data")
+        self.socket.stop_reading()
+
+    @task
+    def hang(self) -> None:
+        """Nothing: that is the point."""
+
+    def on_stop(self) -> None:
+        self.socket.close()
+
+
+class ReturningCrowd(HttpUser):
+    """Drops and comes back at once, again and again: a reconnect storm."""
+
+    weight = 1
+    wait_time = between(0, 2)
+
+    @task
+    def come_and_go(self) -> None:
+        socket = LoadSocket(self.environment, self.host, "token-data")
+        socket.ask("ping")
+        socket.close()
