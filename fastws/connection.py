@@ -232,6 +232,11 @@ class Connection:
         """Whether a message or the opening is being handled."""
         return self._pump is not None
 
+    async def idle(self) -> None:
+        """Wait until everything received so far has been handled."""
+        while self._pump is not None:
+            await asyncio.wait([self._pump])
+
     @property
     def writable(self) -> bool:
         """Whether its socket has taken everything so far."""
@@ -343,6 +348,8 @@ class Connections:
         self._clock = clock
         self._open: dict[str, Connection] = {}
         self._per_wallet: Counter[str] = Counter()
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -358,9 +365,14 @@ class Connections:
         """How many connections a wallet has open."""
         return self._per_wallet[wallet]
 
+    async def empty(self) -> None:
+        """Wait until no connection is open."""
+        await self._empty.wait()
+
     def add(self, conn: Connection) -> None:
         """Register a connection."""
         self._open[conn.id] = conn
+        self._empty.clear()
         if conn.identity.wallet:
             self._per_wallet[conn.identity.wallet] += 1
 
@@ -368,6 +380,8 @@ class Connections:
         """Forget a connection; harmless when it is not registered."""
         if self._open.pop(conn.id, None) is None:
             return
+        if not self._open:
+            self._empty.set()
         wallet = conn.identity.wallet
         if wallet:
             self._per_wallet[wallet] -= 1

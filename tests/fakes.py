@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -67,8 +66,7 @@ def make_connection(
 
 async def settle(conn: Connection) -> None:
     """Wait until everything received so far has been handled."""
-    while conn.busy:
-        await asyncio.sleep(0)
+    await conn.idle()
 
 
 async def ask(conn: Connection, outlet: RecordingOutlet, **message: Any) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ Knows connections and a clock only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 import structlog
@@ -47,6 +48,6 @@ async def drain(connections: Connections, seconds: float, rng: random.Random) ->
         if late > 0:
             await asyncio.sleep(late)
         everybody[index].close(Close.RESTART)
-    until = begun + seconds - 1
-    while len(connections) and loop.time() < until:
-        await asyncio.sleep(0.02)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(begun + seconds - 1):
+            await connections.empty()

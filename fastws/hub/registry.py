@@ -1,0 +1,168 @@
+"""The hub: finds channels, seals tables, runs the flush."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+
+import structlog
+
+from fastws.broker import Broker, Position
+from fastws.config import LimitsConfig
+from fastws.errors import Unavailable
+from fastws.hub.channel import Channel, Subscriber, Subscription
+from fastws.hub.stream import Stream
+from fastws.hub.view import Encode, Sealable, View
+from fastws.wire import Since
+
+__all__ = ["Hub"]
+
+log = structlog.get_logger()
+
+SLICE_SECONDS = 0.001
+SLICE_SENDS = 200
+TAIL_CHECK_SECONDS = 2.0
+FLUSH_SECONDS = 0.1
+
+
+class Hub:
+    """All channels of this process. Times are monotonic seconds but for the wire's."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        limits: LimitsConfig,
+        *,
+        epoch: int | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._broker = broker
+        self._limits = limits
+        self._clock = clock
+        self._monotonic = monotonic
+        self._epoch = int(clock() * 1000) if epoch is None else epoch
+        self._channels: dict[str, Channel] = {}
+        self._tables: list[tuple[Sealable, float]] = []
+        self._sealed_at: dict[int, float] = {}
+        self._ids = itertools.count(1)
+        self.lag = 0.0  # seconds the last flush took, yields included
+
+    # ── channels ────────────────────────────────────────────────────────────────────────
+
+    @property
+    def channels(self) -> list[Channel]:
+        """All channels there are now."""
+        return list(self._channels.values())
+
+    def find(self, name: str) -> Channel | None:
+        """The channel of a full name (``<endpoint>/<label>``)."""
+        return self._channels.get(name)
+
+    def stream(self, name: str, keep: int | None = None) -> Stream:
+        """The stream of that name, made if there is none."""
+        found = self._channels.get(name)
+        if isinstance(found, Stream):
+            return found
+        if found is not None:
+            raise ValueError(f"{name} is not a stream")
+        position = Position(getattr(self._broker, "epoch", self._epoch), 0)
+        keep = self._limits.history if keep is None else keep
+        made = Stream(name, next(self._ids), self._broker, position, keep, self._clock)
+        self._channels[name] = made
+        return made
+
+    def view(
+        self, name: str, table: Sealable, encode: Encode, interval: float, **options: float
+    ) -> View:
+        """The view of that name, made if there is none."""
+        found = self._channels.get(name)
+        if isinstance(found, View):
+            return found
+        if found is not None:
+            raise ValueError(f"{name} is not a view")
+        made = View(name, next(self._ids), table, encode, interval, **options)
+        self._channels[name] = made
+        return made
+
+    def add_table(self, table: Sealable, flush_ms: int) -> None:
+        """Seal ``table`` every ``flush_ms``."""
+        self._tables.append((table, flush_ms / 1000))
+
+    def drop(self, name: str, code: str = "CHANNEL_CLOSED", message: str = "It has ended") -> None:
+        """End a channel; its subscribers are told."""
+        channel = self._channels.pop(name, None)
+        if channel is None:
+            return
+        channel.end(code, message)
+        if isinstance(channel, Stream):
+            channel.close()
+
+    def attach(
+        self, subscriber: Subscriber, channel: Channel, since: Since | None = None
+    ) -> Subscription:
+        """Subscribe; nothing is delivered before the subscription is opened."""
+        return channel.attach(subscriber, since)
+
+    # ── the flush ───────────────────────────────────────────────────────────────────────
+
+    def seal(self, now: float) -> None:
+        """Seal the tables that are due."""
+        for index, (table, period) in enumerate(self._tables):
+            if now - self._sealed_at.get(index, -1e9) >= period * 0.9:
+                self._sealed_at[index] = now
+                table.seal(self._clock())
+
+    def flush(self, now: float) -> int:
+        """One whole pass, without a pause: seal, streams, views. Returns the sends."""
+        self.seal(now)
+        return sum(channel.flush(now) for channel in self._in_order())
+
+    def _in_order(self) -> list[Channel]:
+        followed = [channel for channel in self._channels.values() if channel.subscriptions]
+        followed.sort(key=lambda channel: channel.kind != "stream")
+        return followed
+
+    async def run(self) -> None:
+        """Flush for ever, a slice at a time, until cancelled."""
+        checked = self._monotonic()
+        while True:
+            begun = self._monotonic()
+            try:
+                await self._pass(begun)
+                if begun - checked >= TAIL_CHECK_SECONDS:
+                    checked = begun
+                    await self.check_tails()
+            except Unavailable:
+                log.warning("hub.broker_away")
+            except Exception:
+                log.exception("hub.flush_failed")
+            self.lag = self._monotonic() - begun
+            await asyncio.sleep(max(0.0, self._period() - self.lag))
+
+    def _period(self) -> float:
+        return min((period for _, period in self._tables), default=FLUSH_SECONDS)
+
+    async def _pass(self, now: float) -> None:
+        self.seal(now)
+        begun, sends = self._monotonic(), 0
+        for channel in self._in_order():
+            sends += channel.flush(now)
+            if channel.kind == "stream":
+                self._close_stalled(channel, now)
+            if sends >= SLICE_SENDS or self._monotonic() - begun >= SLICE_SECONDS:
+                await asyncio.sleep(0)
+                begun, sends = self._monotonic(), 0
+
+    def _close_stalled(self, channel: Channel, now: float) -> None:
+        for subscription in tuple(channel.subscriptions):
+            if subscription.watch(now) >= self._limits.stall_seconds:
+                subscription.subscriber.stalled()
+
+    async def check_tails(self) -> None:
+        """Make up for publications that were lost on the way."""
+        for channel in self.channels:
+            if isinstance(channel, Stream):
+                await channel.check_tail()

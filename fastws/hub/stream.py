@@ -1,0 +1,227 @@
+"""A stream: messages that must each arrive, in order. Subscriptions are cursors.
+
+A publication heard from the broker is a hint: only the successor of the last one is taken,
+what is missing is fetched from the broker's history. A cursor behind the ring gets a ``gap``
+message, never silence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from msgspec import UNSET
+
+from fastws import wire
+from fastws.broker import Broker, Position, Publication
+from fastws.errors import Code, WireError
+from fastws.hub.channel import Channel, Subscriber, Subscription
+from fastws.wire import Since
+
+__all__ = ["Stream", "StreamSubscription"]
+
+log = structlog.get_logger()
+
+FILL_AT_ONCE = 100
+"""Messages fetched from the broker in one question."""
+
+
+class Stream(Channel):
+    """A stream and its ring of the last ``keep`` messages."""
+
+    kind = "stream"
+
+    def __init__(
+        self,
+        name: str,
+        id: int,
+        broker: Broker,
+        position: Position,
+        keep: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(name, id)
+        self._broker = broker
+        self._clock = clock
+        self._keep = keep
+        self._ring: dict[int, bytes] = {}
+        self.epoch, self.offset = position
+        self.gaps = 0  # holes seen in what the broker delivered
+        self._behind = False
+        self._stop = broker.listen(name, self._hear)
+
+    @property
+    def position(self) -> dict[str, int]:
+        """Epoch and offset of the last message heard."""
+        return {"epoch": self.epoch, "offset": self.offset}
+
+    @property
+    def floor(self) -> int:
+        """Offset of the oldest message still in the ring; ``offset + 1`` when it is empty."""
+        return next(iter(self._ring), self.offset + 1)
+
+    async def publish(self, type: str, fields: dict[str, Any]) -> Position:
+        """Publish one message; encoded once for everybody, under the offset it gets."""
+        label, now = self.label, self._clock()
+
+        def encode(offset: int) -> bytes:
+            return wire.encode(type, {**fields, "offset": offset}, now, channel=label)
+
+        return await self._broker.publish(self.name, encode)
+
+    def close(self) -> None:
+        """Stop listening to the broker."""
+        self._stop()
+
+    # ── hearing ─────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, publication: Publication) -> None:
+        (epoch, offset), payload = publication
+        if epoch != self.epoch:
+            self._restart(epoch, offset - 1)
+        if offset <= self.offset:
+            return
+        if offset > self.offset + 1:
+            self.gaps += 1
+            self._behind = True  # the next tail check fetches what is missing
+            return
+        self._take(offset, payload)
+
+    def _take(self, offset: int, payload: bytes) -> None:
+        self.offset = offset
+        self._ring[offset] = payload
+        if len(self._ring) > self._keep:
+            del self._ring[next(iter(self._ring))]
+        for subscription in tuple(self.subscriptions):
+            subscription.catch_up()
+
+    def _restart(self, epoch: int, offset: int) -> None:
+        """A new numbering: everybody is told that what lies between cannot be had."""
+        log.info("stream.new_epoch", channel=self.name, epoch=epoch)
+        self.epoch, self.offset = epoch, offset
+        self._ring.clear()
+        for subscription in self.subscriptions:
+            subscription.cursor = offset
+
+    async def check_tail(self) -> None:
+        """Compare with the broker and fetch what was lost on the way."""
+        tail = await self._broker.tail(self.name)
+        if tail.epoch != self.epoch:
+            self._restart(tail.epoch, tail.offset)
+        while self.offset < tail.offset:
+            missing = await self._broker.history(self.name, self.offset, FILL_AT_ONCE)
+            missing = [item for item in missing if item.position.offset > self.offset]
+            if not missing:
+                self._skip_to(tail.offset)
+            for item in missing:
+                if item.position.offset > self.offset + 1:
+                    self._skip_to(item.position.offset - 1)
+                if item.position.offset == self.offset + 1:
+                    self._take(item.position.offset, item.payload)
+        self._behind = False
+
+    def _skip_to(self, offset: int) -> None:
+        """Messages up to ``offset`` are lost for good; cursors will say so."""
+        log.warning("stream.lost", channel=self.name, after=self.offset, to=offset)
+        self.offset = offset
+        self._ring.clear()
+        for subscription in tuple(self.subscriptions):
+            subscription.catch_up()
+
+    @property
+    def behind(self) -> bool:
+        """Whether a message is known to be missing."""
+        return self._behind
+
+    # ── delivering ──────────────────────────────────────────────────────────────────────
+
+    def attach(self, subscriber: Subscriber, since: Since | None) -> StreamSubscription:
+        """A cursor at the present, or where a resuming client stopped."""
+        subscription = StreamSubscription(self, subscriber, self.offset)
+        if since is not None:
+            try:
+                subscription.recover(since)
+            except WireError:
+                subscription.close()
+                raise
+        return subscription
+
+    def message(self, offset: int) -> bytes | None:
+        """The encoded message of an offset, if it is still in the ring."""
+        return self._ring.get(offset)
+
+    def gap(self, first: int, last: int) -> bytes:
+        """The frame that tells of messages that can no longer be had."""
+        fields = {"from": first, "to": last}
+        return wire.encode("gap", fields, self._clock(), channel=self.label)
+
+    def flush(self, now: float) -> int:
+        """Streams are delivered when heard; a flush looks for those that make no progress."""
+        for subscription in tuple(self.subscriptions):
+            subscription.watch(now)
+        return 0
+
+
+class StreamSubscription(Subscription):
+    """A cursor: the offset of the last message sent."""
+
+    __slots__ = ("_given", "_waiting_since", "cursor")
+
+    channel: Stream
+
+    def __init__(self, channel: Stream, subscriber: Subscriber, cursor: int) -> None:
+        super().__init__(channel, subscriber)
+        self.cursor = cursor
+        self._given = False
+        self._waiting_since = -1.0
+
+    def recover(self, since: Since) -> None:
+        """Go back to where the client stopped, if everything after it is still here."""
+        stream = self.channel
+        if since.offset is UNSET:
+            raise WireError(Code.INVALID_SINCE, "A stream resumes from {epoch, offset}")
+        self._given = True
+        if since.epoch != stream.epoch:
+            return
+        if since.offset > stream.offset:
+            text = f"Offset {since.offset} lies ahead of the channel ({stream.offset})"
+            raise WireError(Code.INVALID_SINCE, text)
+        if since.offset + 1 >= stream.floor:
+            self.cursor = since.offset
+            self.recovered = True
+
+    def describe(self) -> dict[str, Any]:
+        """With ``recovered`` for a client that asked to resume."""
+        fields = super().describe()
+        if self._given:
+            fields["recovered"] = self.recovered
+        return fields
+
+    def catch_up(self) -> None:
+        """Send from the cursor while the socket takes it."""
+        stream = self.channel
+        while self.live and not self.paused and self.cursor < stream.offset:
+            if not self.subscriber.writable:
+                stream.skipped += 1
+                return
+            following = self.cursor + 1
+            message = stream.message(following)
+            if message is None:
+                last = stream.floor - 1
+                if self.send(stream.gap(following, last)):
+                    self.cursor = last
+            elif self.send(message):
+                self.cursor = following
+            self._waiting_since = -1.0
+
+    def watch(self, now: float) -> float:
+        """Seconds for which something waits and the socket has taken nothing."""
+        if not self.live or self.paused or self.cursor >= self.channel.offset:
+            self._waiting_since = -1.0
+        elif self.subscriber.writable:
+            self.catch_up()
+        elif self._waiting_since < 0:
+            self._waiting_since = now
+        return 0.0 if self._waiting_since < 0 else now - self._waiting_since

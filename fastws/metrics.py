@@ -1,0 +1,214 @@
+"""Figures: plain counters that hot paths add to, and a collector that Prometheus reads.
+
+A library counter costs a microsecond an increment, too much once per frame; here an
+increment is an addition and the names are made when somebody asks. This room knows no
+room above it: gauges come as callables.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+__all__ = ["Counts", "Gauge", "Histogram", "Stats", "exposition"]
+
+BUCKETS: Final = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25, 0.5, 1.0, 2.5,
+)  # fmt: skip
+"""Upper bounds in seconds, from fifty microseconds to two and a half seconds."""
+
+Counts = Callable[[], Mapping[tuple[str, ...], float]]
+"""Label values → figure."""
+
+Gauge = Callable[[], float]
+
+
+class Histogram:
+    """Counts of durations (seconds) in `BUCKETS`; an observation is a bisection and two adds."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.sum += seconds
+
+    @property
+    def count(self) -> int:
+        """Observations so far."""
+        return sum(self.counts)
+
+    def quantile(self, q: float) -> float:
+        """Upper bound in seconds of the bucket that holds the ``q``-quantile; 0 when empty."""
+        wanted = q * self.count
+        seen = 0
+        for bound, count in zip((*BUCKETS, BUCKETS[-1]), self.counts, strict=True):
+            seen += count
+            if count and seen >= wanted:
+                return bound
+        return 0.0
+
+
+class Stats:
+    """What connections, endpoints and the gateway count. Labels are endpoint paths."""
+
+    def __init__(self) -> None:
+        self.opens: Counter[str] = Counter()
+        self.closes: Counter[tuple[str, int]] = Counter()
+        self.messages_in: Counter[str] = Counter()
+        self.messages_out: Counter[str] = Counter()
+        self.bytes_in: Counter[str] = Counter()
+        self.bytes_out: Counter[str] = Counter()
+        self.errors: Counter[tuple[str, str]] = Counter()
+        self.rejections: Counter[str] = Counter()
+        self.commands: dict[tuple[str, str], Histogram] = {}
+        self.publish_to_write = Histogram()
+        self.loop_lag = Histogram()
+
+    def opened(self, endpoint: str) -> None:
+        """A connection began."""
+        self.opens[endpoint] += 1
+
+    def closed(self, endpoint: str, code: int) -> None:
+        """A connection ended with a close code (1006: without one)."""
+        self.closes[endpoint, code] += 1
+
+    def received(self, endpoint: str, size: int) -> None:
+        """A client message of ``size`` bytes came."""
+        self.messages_in[endpoint] += 1
+        self.bytes_in[endpoint] += size
+
+    def sent(self, endpoint: str, size: int) -> None:
+        """A message of ``size`` bytes left."""
+        self.messages_out[endpoint] += 1
+        self.bytes_out[endpoint] += size
+
+    def error(self, endpoint: str, code: str) -> None:
+        """An ``error`` frame was sent."""
+        self.errors[endpoint, code] += 1
+
+    def limited(self, endpoint: str) -> None:
+        """A message was refused by a rate limit."""
+        self.rejections[endpoint] += 1
+
+    def command(self, endpoint: str, type: str, seconds: float) -> None:
+        """A command ran for ``seconds``."""
+        found = self.commands.get((endpoint, type))
+        if found is None:
+            found = self.commands[endpoint, type] = Histogram()
+        found.observe(seconds)
+
+    def open_now(self, endpoint: str) -> int:
+        """Connections of an endpoint that are open."""
+        ended = sum(count for (name, _), count in self.closes.items() if name == endpoint)
+        return self.opens[endpoint] - ended
+
+
+class _StatsCollector(Collector):
+    def __init__(
+        self,
+        stats: Stats,
+        gauges: Mapping[str, tuple[str, Gauge]],
+        counts: Mapping[str, tuple[str, tuple[str, ...], Counts]],
+    ) -> None:
+        self._stats = stats
+        self._gauges = gauges
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._traffic()
+        yield from self._durations()
+        for name, (doc, gauge) in self._gauges.items():
+            yield GaugeMetricFamily(f"fastws_{name}", doc, value=gauge())
+        for name, (doc, labels, read) in self._counts.items():
+            yield _counter(name, doc, labels, read())
+
+    def _traffic(self) -> Iterator[Metric]:
+        stats = self._stats
+        opened = GaugeMetricFamily(
+            "fastws_connections", "Connections open now", labels=["endpoint"]
+        )
+        for endpoint in stats.opens:
+            opened.add_metric([endpoint], stats.open_now(endpoint))
+        yield opened
+        by_endpoint = ("endpoint",)
+        for name, doc, counter in (
+            ("connections_opened", "Connections ever opened", stats.opens),
+            ("messages_received", "Client messages", stats.messages_in),
+            ("messages_sent", "Messages to clients", stats.messages_out),
+            ("received_bytes", "Payload bytes from clients", stats.bytes_in),
+            ("sent_bytes", "Payload bytes to clients", stats.bytes_out),
+            ("limiter_rejections", "Messages refused by a rate limit", stats.rejections),
+        ):
+            yield _counter(name, doc, by_endpoint, {(key,): n for key, n in counter.items()})
+        closes = {(name, str(code)): n for (name, code), n in stats.closes.items()}
+        yield _counter("closes", "Connections ended, by code", ("endpoint", "code"), closes)
+        yield _counter("errors", "Error frames, by code", ("endpoint", "code"), stats.errors)
+
+    def _durations(self) -> Iterator[Metric]:
+        stats = self._stats
+        commands = HistogramMetricFamily(
+            "fastws_command_seconds", "Time a command took", labels=["endpoint", "command"]
+        )
+        for labels, histogram in stats.commands.items():
+            commands.add_metric(list(labels), _cumulative(histogram), histogram.sum)
+        yield commands
+        for name, doc, histogram in (
+            (
+                "publish_to_write_seconds",
+                "From a publication to its writes",
+                stats.publish_to_write,
+            ),
+            ("loop_lag_seconds", "How late the event loop ran a timer", stats.loop_lag),
+        ):
+            family = HistogramMetricFamily(f"fastws_{name}", doc, labels=[])
+            family.add_metric([], _cumulative(histogram), histogram.sum)
+            yield family
+
+
+def _counter(
+    name: str, doc: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"fastws_{name}", doc, labels=list(labels))
+    for key, value in values.items():
+        family.add_metric(list(key), value)
+    return family
+
+
+def _cumulative(histogram: Histogram) -> list[tuple[str, float]]:
+    out, seen = [], 0
+    for bound, count in zip((*map(str, BUCKETS), "+Inf"), histogram.counts, strict=True):
+        seen += count
+        out.append((bound, float(seen)))
+    return out
+
+
+def exposition(
+    stats: Stats,
+    gauges: Mapping[str, tuple[str, Gauge]],
+    counts: Mapping[str, tuple[str, tuple[str, ...], Counts]],
+) -> Callable[[], bytes]:
+    """A function that writes the figures in Prometheus' text format.
+
+    ``gauges`` maps a name (without ``fastws_``) to its sentence and a callable, ``counts`` to
+    its sentence, label names and a callable.
+    """
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_StatsCollector(stats, gauges, counts))
+    return lambda: generate_latest(registry)

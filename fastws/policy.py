@@ -1,0 +1,97 @@
+"""May he: one table of channel access and a function each for channels and commands.
+
+Source: wire.md A3, "Channel access". The table is read top down, the first pattern that fits
+decides; public channels are the endpoint's own list and come before it. This room knows
+identities and names, nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from fastws.errors import Code, Denied, WireError
+from fastws.identity import Identity, Role
+
+__all__ = ["LONGEST_NAME", "check_name", "has_role", "may_run", "may_subscribe", "refusal"]
+
+LONGEST_NAME: Final = 128
+"""Bytes of the longest channel name."""
+
+Rule = Callable[[Identity, re.Match[str]], bool]
+
+
+def has_role(identity: Identity, role: Role) -> bool:
+    """Whether the identity has ``role`` or a higher one."""
+    return identity.role is not None and identity.role.level >= role.level
+
+
+def _own(identity: Identity, match: re.Match[str]) -> bool:
+    return match["wallet"] == identity.wallet
+
+
+def _own_or_admin(identity: Identity, match: re.Match[str]) -> bool:
+    return _own(identity, match) or has_role(identity, Role.ADMIN)
+
+
+def _admin(identity: Identity, match: re.Match[str]) -> bool:
+    return has_role(identity, Role.ADMIN)
+
+
+def _superadmin(identity: Identity, match: re.Match[str]) -> bool:
+    return has_role(identity, Role.SUPERADMIN)
+
+
+CHANNELS: Final[tuple[tuple[re.Pattern[str], Rule], ...]] = tuple(
+    (re.compile(pattern), rule)
+    for pattern, rule in (
+        (r"user\.notifications\.(?P<wallet>[^.]+)", _own),
+        (r"user\.(?P<wallet>[^.]+)(\..+)?", _own),
+        (r"superadmin\..*", _superadmin),
+        (r"admin\..*", _admin),
+        (r"participant\.(?P<wallet>[^.]+)\.[^.]+", _own_or_admin),
+        (r"(wallet|transactions|portfolio|trades)\.(?P<wallet>[^.]+)", _own_or_admin),
+        (r"(user|participant|wallet|transactions|portfolio|trades)\..*", lambda *_: False),
+        (r"system\.settings|services|system\.errors", _admin),
+    )
+)
+
+
+def may_subscribe(identity: Identity, label: str) -> bool:
+    """Whether the table lets the identity follow a channel that is not public.
+
+    What no row names is the endpoint's matter (`Endpoint.denied`), for users only.
+    """
+    if not identity.authenticated:
+        return False
+    for pattern, rule in CHANNELS:
+        match = pattern.fullmatch(label)
+        if match is not None:
+            return rule(identity, match)
+    return True
+
+
+def may_run(identity: Identity, role: Role | None, denied: tuple[str, str] | None = None) -> None:
+    """Raise unless the identity has the ``role`` a command asks for.
+
+    ``denied`` is the code and text older clients know; default ``UNAUTHORIZED``.
+    """
+    if role is None or has_role(identity, role):
+        return
+    code, text = denied or (Code.UNAUTHORIZED, f"This needs the role {role}")
+    raise Denied(text, code)
+
+
+def refusal() -> Denied:
+    """What a client reads who may not follow a channel (whether it exists or not)."""
+    return Denied()
+
+
+def check_name(label: str) -> None:
+    """Raise ``INVALID_SUBSCRIPTION`` unless a channel may be called that."""
+    if not label:
+        raise WireError(Code.INVALID_SUBSCRIPTION, "Channel name is required")
+    if not label.isprintable() or " " in label or len(label.encode()) > LONGEST_NAME:
+        text = f"A channel name is at most {LONGEST_NAME} printable bytes without spaces"
+        raise WireError(Code.INVALID_SUBSCRIPTION, text)
