@@ -305,7 +305,10 @@ class TestList:
         assert len(made) <= LIST_BYTES
         tokens = orjson.loads(made)
         assert len(tokens) == 4000
+        assert "image_url" in tokens[0]
         assert "image_url" not in tokens[-1]
+        assert len(made) > LIST_BYTES - 1000, "the room is used"
+        assert "image_url" in (market.token("T3998") or {}), "who asks for one gets all of it"
         for number in range(4000, 12_000):
             market.upsert(Token(address=f"{number:044}", symbol=f"T{number}", listed=False))
         seal(market)

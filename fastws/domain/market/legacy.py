@@ -92,13 +92,13 @@ class Listing:
         self._table = table
         self._tick = -1
         self._json = b"[]"
-        self._told = ""
+        self._told = (False, False)
 
     def json(self, fragments: Iterable[Fragment]) -> bytes:
         """The array at the table's sealed tick.
 
-        When it would pass `LIST_BYTES` unlisted tokens lose their links, then listed ones do,
-        then unlisted tokens are left out from the end: the frame must be readable.
+        When it would pass `LIST_BYTES`, tokens lose their links from the end, then tokens are
+        left out from the end: the frame must be readable. A token asked for has its links.
         """
         tick = self._table.tick
         if tick == self._tick:
@@ -108,30 +108,37 @@ class Listing:
         for fragment in fragments:
             if fragment.refresh(self._table):
                 (listed if fragment.token.listed else others).append(fragment)
-        self._json = self._join(listed, others)
+        self._json = b"[" + b",".join(self._shorten(listed + others)) + b"]"
         self._tick = tick
         return self._json
 
-    def _join(self, listed: list[Fragment], others: list[Fragment]) -> bytes:
-        parts = [f.full for f in listed] + [f.full for f in others]
-        if (size := _size(parts)) <= LIST_BYTES:
-            self._say("", size, 0)
-            return b"[" + b",".join(parts) + b"]"
-        parts = [f.full for f in listed] + [f.lean for f in others]
-        if (size := _size(parts)) > LIST_BYTES:
-            parts = [f.lean for f in listed] + [f.lean for f in others]
-            size = _size(parts)
+    def _shorten(self, fragments: list[Fragment]) -> list[bytes]:
+        full = [fragment.full for fragment in fragments]
+        if _size(full) <= LIST_BYTES:
+            self._say(0, 0)
+            return full
+        parts = [fragment.lean for fragment in fragments]
+        room = LIST_BYTES - _size(parts)
         kept = len(parts)
-        while size > LIST_BYTES and kept:
+        while room < 0:
             kept -= 1
-            size -= len(parts[kept]) + 1
-        self._say("shortened" if kept == len(parts) else "cut", size, len(parts) - kept)
-        return b"[" + b",".join(parts[:kept]) + b"]"
+            room += len(parts[kept]) + 1
+        linked = 0
+        while linked < kept:
+            room -= len(full[linked]) - len(parts[linked])
+            if room < 0:
+                break
+            parts[linked] = full[linked]
+            linked += 1
+        self._say(len(parts) - kept, kept - linked)
+        return parts[:kept]
 
-    def _say(self, what: str, size: int, left_out: int) -> None:
-        if what and what != self._told:
-            log.warning("market.list_shortened", bytes=size, left_out=left_out)
-        self._told = what
+    def _say(self, left_out: int, without_links: int) -> None:
+        """Tell the operator once per state: the figures move with every tick."""
+        state = (left_out > 0, without_links > 0)
+        if state != self._told and any(state):
+            log.warning("market.list_shortened", left_out=left_out, without_links=without_links)
+        self._told = state
 
 
 def _size(parts: list[bytes]) -> int:
