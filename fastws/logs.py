@@ -34,7 +34,7 @@ _SECRETS: Final = (
     re.compile(r"eyJ[\w-]{5,}\.[\w-]*\.?[\w-]*"),
     re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]+"),
     re.compile(r"(?i)((?:token|secret|password|session|signature|key)=)[^&\s\"';]+"),
-    re.compile(r"(?i)([\"'](?:token|secret|password|signature)[\"']\s*:\s*[\"'])[^\"']+"),
+    re.compile(r"(?i)([\"'][\w-]*(?:token|secret|password|signature|key)[\"']\s*:\s*[\"'])[^\"']+"),
     re.compile(r"(?i)(://[^:/@\s]+:)[^@/\s]+(?=@)"),
 )
 _SAFE_NAMES: Final = frozenset({"tokens", "session_id", "token_count", "accept_legacy_tokens"})

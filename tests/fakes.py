@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from fastws.identity import ANONYMOUS, Identity
-from fastws.metrics import Stats
 
 from fastws.config import LimitsConfig
 from fastws.connection import Connection, Peer
+from fastws.identity import ANONYMOUS, Identity
+from fastws.metrics import Stats
 
 
 class RecordingOutlet:

@@ -6,11 +6,11 @@ import asyncio
 
 import orjson
 import pytest
-from fastws.identity import Identity
 
 from fastws.config import LimitsConfig
 from fastws.connection import Connection, Connections
 from fastws.errors import Close, WireError
+from fastws.identity import Identity
 from fastws.wire import Reply
 from tests.fakes import make_connection, settle
 

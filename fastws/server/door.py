@@ -9,14 +9,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
-from fastws.identity import ANONYMOUS, Authority, Credential, Identity, OriginRule
-from fastws.metrics import Stats
-from fastws.store.connections import ConnectionLog
 
 from fastws.config import LimitsConfig
 from fastws.connection import Connection, Connections, Outlet, Peer
 from fastws.endpoint import Endpoint
 from fastws.errors import AuthError, Close, StoreUnavailable, WireError
+from fastws.identity import ANONYMOUS, Authority, Credential, Identity, OriginRule
+from fastws.metrics import Stats
+from fastws.store.connections import ConnectionLog
 
 __all__ = ["PREFIX", "Door"]
 

@@ -1,0 +1,56 @@
+"""Brings the schema up to date: numbered files, once each, one process at a time."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import asyncpg
+import structlog
+
+from fastws.store.pool import Database
+
+__all__ = ["migrate"]
+
+log = structlog.get_logger()
+
+LOCK = 0x66617374
+"""Advisory lock that processes starting together take in turn."""
+
+
+async def migrate(database: Database) -> list[str]:
+    """Apply what is missing, in order, each in a transaction; the names applied now.
+
+    A file named ``*.optional.sql`` may be refused by a database whose owner does not let us
+    create triggers; everything it gives has a slower substitute.
+    """
+    applied = []
+    async with database.transaction() as connection:
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS fastws_migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        rows = await connection.fetch("SELECT name FROM fastws_migrations")
+        done = {row["name"] for row in rows}
+        for name, sql in _files():
+            if name in done:
+                continue
+            try:
+                async with connection.transaction():
+                    await connection.execute(sql)
+            except asyncpg.InsufficientPrivilegeError:
+                if ".optional." not in name:
+                    raise
+                log.warning("database.migration_refused", name=name)
+                continue
+            await connection.execute("INSERT INTO fastws_migrations (name) VALUES ($1)", name)
+            applied.append(name)
+    if applied:
+        log.info("database.migrated", names=applied)
+    return applied
+
+
+def _files() -> list[tuple[str, str]]:
+    folder = resources.files("fastws.store") / "schema"
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return [(name, (folder / name).read_text("utf-8")) for name in names]
