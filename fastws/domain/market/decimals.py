@@ -26,11 +26,11 @@ _CONTEXT = Context(prec=30, traps=[])
 _PLAIN = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,30}))?", re.ASCII)
 
 
-def parse(value: str) -> Scaled:
+def parse(value: str, digits: int = EXACT_DIGITS) -> Scaled:
     """Read a plain decimal text such as an exchange sends (``"61685.99000000"``).
 
     Trailing zeros of the fraction are dropped, so the exponent is the tick the number needs.
-    Raises `ValueError` for anything else: exponents, signs, blanks, more than 15 digits.
+    Raises `ValueError` for anything else: exponents, plus signs, blanks, too many digits.
     """
     found = _PLAIN.fullmatch(value)
     if found is None:
@@ -38,8 +38,8 @@ def parse(value: str) -> Scaled:
     sign, whole, fraction = found.groups()
     fraction = (fraction or "").rstrip("0")
     mantissa = int(whole + fraction)
-    if mantissa >= 10**EXACT_DIGITS:
-        raise ValueError(f"more than {EXACT_DIGITS} digits: {value[:40]!r}")
+    if mantissa >= 10**digits:
+        raise ValueError(f"more than {digits} digits: {value[:40]!r}")
     return (-mantissa if sign else mantissa), -len(fraction)
 
 
