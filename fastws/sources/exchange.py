@@ -23,6 +23,7 @@ import structlog
 from msgspec import Meta, Raw, Struct
 
 from fastws.domain.market import FeedStatus, Market, Scaled, Token, parse
+from fastws.errors import ConfigError
 
 __all__ = ["CombinedStream", "Exchange"]
 
@@ -194,6 +195,7 @@ class Exchange:
     ``url`` is the combined stream (``wss://…/stream?streams=btcusdt@trade/…``). Without data
     for ``stale_seconds`` the feed is stale and the connection is made anew. Attempts back off
     with full jitter, up to a minute; the exchange's daily disconnect is followed at once.
+    `ConfigError` when ``url`` is none.
     """
 
     def __init__(
@@ -205,6 +207,8 @@ class Exchange:
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        if not url.startswith(("ws://", "wss://")):
+            raise ConfigError("market.exchange_url must be a ws:// or wss:// URL.")
         self._feed = market.feed
         self._stream = CombinedStream(market)
         self._url = url
