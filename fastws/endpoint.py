@@ -360,7 +360,9 @@ class Endpoint:
     def _may(self, conn: Connection, label: str) -> bool:
         if self.is_public(label):
             return True
-        return policy.may_subscribe(conn.identity, label) and not self.denied(conn.identity, label)
+        identity = conn.identity
+        allowed = policy.may_subscribe(identity, self.path, label)
+        return allowed and not self.denied(identity, label)
 
     def _count(self, conn: Connection, label: str) -> None:
         limits = self.base.limits

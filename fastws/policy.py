@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from fastws.errors import Code, Denied, WireError
+from fastws.errors import Close, Code, Denied, WireError
 from fastws.identity import Identity, Role
 
 __all__ = ["LONGEST_NAME", "check_name", "has_role", "may_run", "may_subscribe", "refusal"]
@@ -43,32 +43,40 @@ def _superadmin(identity: Identity, match: re.Match[str]) -> bool:
     return has_role(identity, Role.SUPERADMIN)
 
 
-CHANNELS: Final[tuple[tuple[re.Pattern[str], Rule], ...]] = tuple(
-    (re.compile(pattern), rule)
-    for pattern, rule in (
-        (r"user\.notifications\.(?P<wallet>[^.]+)", _own),
-        (r"user\.(?P<wallet>[^.]+)(\..+)?", _own),
-        (r"superadmin\..*", _superadmin),
-        (r"admin\..*", _admin),
-        (r"participant\.(?P<wallet>[^.]+)\.[^.]+", _own_or_admin),
-        (r"(wallet|transactions|portfolio|trades)\.(?P<wallet>[^.]+)", _own_or_admin),
-        (r"(user|participant|wallet|transactions|portfolio|trades)\..*", lambda *_: False),
-        (r"system\.settings|services|system\.errors", _admin),
+def _nobody(identity: Identity, match: re.Match[str]) -> bool:
+    return False
+
+
+CHANNELS: Final[tuple[tuple[str | None, re.Pattern[str], Rule], ...]] = tuple(
+    (endpoint, re.compile(pattern, re.DOTALL), rule)
+    for endpoint, pattern, rule in (
+        (None, r"user\.notifications\.(?P<wallet>[^.]+)", _own),
+        (None, r"user\.(?P<wallet>[^.]+)(\..+)?", _own),
+        (None, r"superadmin\..*", _superadmin),
+        (None, r"admin\..*", _admin),
+        (None, r"participant\.(?P<wallet>[^.]+)\.[^.]+", _own_or_admin),
+        (None, r"(wallet|transactions|portfolio|trades)\.(?P<wallet>[^.]+)", _own_or_admin),
+        (None, r"(user|participant|wallet|transactions|portfolio|trades)\..*", _nobody),
+        (None, r"system\.settings|system\.errors", _admin),
+        ("monitor", r"services", _admin),
     )
 )
+"""Endpoint (None: any), pattern of the label, rule. ``services`` of other endpoints is open."""
 
 
-def may_subscribe(identity: Identity, label: str) -> bool:
+def may_subscribe(identity: Identity, endpoint: str, label: str) -> bool:
     """Whether the table lets the identity follow a channel that is not public.
 
-    What no row names is the endpoint's matter (`Endpoint.denied`), for users only.
+    ``endpoint`` is its path, ``label`` the name after the slash. What no row names is the
+    endpoint's matter (`Endpoint.denied`), for users only.
     """
     if not identity.authenticated:
         return False
-    for pattern, rule in CHANNELS:
-        match = pattern.fullmatch(label)
-        if match is not None:
-            return rule(identity, match)
+    for where, pattern, rule in CHANNELS:
+        if where in (None, endpoint):
+            match = pattern.fullmatch(label)
+            if match is not None:
+                return rule(identity, match)
     return True
 
 
@@ -79,6 +87,8 @@ def may_run(identity: Identity, role: Role | None, denied: tuple[str, str] | Non
     """
     if role is None or has_role(identity, role):
         return
+    if denied is None and not identity.authenticated:
+        denied = (Code.UNAUTHORIZED, Close.UNAUTHORIZED.reason)
     code, text = denied or (Code.UNAUTHORIZED, f"This needs the role {role}")
     raise Denied(text, code)
 

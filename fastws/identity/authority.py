@@ -19,7 +19,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from fastws.config import AuthConfig
-from fastws.errors import AuthError, Code, WireError
+from fastws.errors import AuthError, Code, StoreUnavailable, WireError
 from fastws.identity.credentials import Credential, Identity, Role
 from fastws.identity.tokens import Claims, Tokens
 from fastws.store.challenges import Challenges
@@ -31,6 +31,9 @@ __all__ = ["Authority", "Login"]
 log = structlog.get_logger()
 
 _NONCE_LINE: Final = re.compile(r"^Nonce:[ \t]*(\S+)[ \t]*\r?$", re.MULTILINE)
+
+_WALLET: Final = re.compile(r"[!-~]{1,64}")
+"""What can be asked of the database as a wallet; whether it is a key is another question."""
 
 
 class Login(Struct, frozen=True):
@@ -86,8 +89,11 @@ class Authority:
             self._count(source, error.reason)
             log.info("auth.failed", source=source, reason=error.reason)
             raise
+        except StoreUnavailable:
+            self._count(source, "unavailable")
+            raise
         self._count(source, "legacy" if claims.legacy else "ok")
-        log.debug("auth.succeeded", source=source, wallet=user.wallet, role=user.role)
+        log.info("auth.succeeded", source=source, wallet=user.wallet, role=user.role)
         return _identity(claims, user, source)
 
     async def refresh(self, identity: Identity, token: str) -> Identity:
@@ -121,7 +127,7 @@ class Authority:
         """A fresh nonce for ``wallet``; it replaces an older one."""
         if not wallet:
             raise AuthError("Missing wallet address", "no_wallet", 400)
-        if len(wallet) > 64:  # whether it is a key is verify-wallet's matter
+        if _WALLET.fullmatch(wallet) is None:  # whether it is a key is verify-wallet's matter
             raise AuthError("Invalid wallet address", "bad_wallet", 400)
         nonce = secrets.token_hex(16)
         await self._challenges.put(wallet, nonce, self._clock() + self._auth.challenge_seconds)
@@ -147,9 +153,10 @@ class Authority:
         if not _is_signature(signature):
             text = "Signature must be a 64-byte array"
             raise AuthError(text, "bad_signature_shape", 400)
-        if not isinstance(wallet, str) or not isinstance(message, str) or len(wallet) > 64:
+        if not isinstance(wallet, str) or not isinstance(message, str):
             raise AuthError("Missing required fields", "missing_field", 400)
-        challenge = await self._challenges.get(wallet)
+        known = _WALLET.fullmatch(wallet) is not None
+        challenge = await self._challenges.get(wallet) if known else None
         if challenge is None:
             raise AuthError("Nonce not found or expired", "no_nonce")
         nonce, expires_at = challenge
@@ -158,7 +165,7 @@ class Authority:
         line = _NONCE_LINE.search(message)
         if line is None:
             raise AuthError("Message missing nonce line", "no_nonce_line", 400)
-        if not secrets.compare_digest(line[1].encode(), nonce.encode()):
+        if not secrets.compare_digest(line[1].encode("utf-8", "replace"), nonce.encode()):
             raise AuthError("Nonce mismatch in message", "nonce_mismatch")
         key = _key(wallet)
         if key is None:
@@ -232,11 +239,13 @@ def _is_signature(value: object) -> bool:
 
 
 def _key(wallet: str) -> bytes | None:
+    """The key a wallet spells; None if it is none or not spelled the one right way."""
     try:
         key = base58.b58decode(wallet)
     except ValueError:
         return None
-    return key if len(key) == 32 else None
+    # The decoder strips white space: two spellings would be two users of one key.
+    return key if len(key) == 32 and base58.b58encode(key).decode() == wallet else None
 
 
 def _signed(key: bytes, message: str, signature: bytes) -> bool:

@@ -78,10 +78,14 @@ def find_credential(
     cookies: Mapping[str, str],
     query_token: str | None,
 ) -> Credential | None:
-    """The first credential in the order of safety; a bad one does not fall through."""
-    if authorization is not None:
-        scheme, _, token = authorization.partition(" ")
-        return Credential("header", token.strip() if scheme.lower() == "bearer" else "")
+    """The first credential in the order of safety; a bad one does not fall through.
+
+    An ``Authorization`` of another scheme is no credential of ours: a browser sends what the
+    password page of a proxy asked for with every handshake.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return Credential("header", token.strip())
     for offered in subprotocols:
         if _looks_like_token(offered):
             return Credential("subprotocol", offered)

@@ -7,9 +7,10 @@ as 10^30).
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 import jwt
 from msgspec import Struct
@@ -27,6 +28,18 @@ LONGEST: Final = 4096
 """Characters of the longest token that is looked at at all."""
 
 _HEADER = {"alg", "typ"}
+
+# PyJWT's base64 skips characters that do not belong there and ignores spare bits: without
+# these two there are many spellings of one token.
+_SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_SIGNATURE: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+
+_NAME: Final = re.compile(r"[!-~]{1,64}")
+"""A wallet or session id: what fits its column (PostgreSQL refuses a NUL with an error)."""
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 class Claims(Struct, frozen=True):
@@ -103,21 +116,19 @@ class Tokens:
         if not _is_time(not_before) or not_before > now + LEEWAY:
             raise AuthError(text, "bad_times")
         wallet, session = payload.get("wallet_address"), payload.get("session_id")
-        if not isinstance(wallet, str) or not 1 <= len(wallet) <= 64:
-            raise AuthError(text, "bad_claims")
-        if not (session is None or (isinstance(session, str) and len(session) <= 64)):
+        if not _is_name(wallet) or not (session is None or _is_name(session)):
             raise AuthError(text, "bad_claims")
         if audience == "session" and session is None:
             raise AuthError(text, "bad_claims")
         return Claims(wallet, session, issued, expires, legacy)
 
     def _decode(self, token: str, text: str) -> dict[str, Any]:
-        if not token or len(token) > LONGEST or not token.isascii():
+        if len(token) > LONGEST or _SHAPE.fullmatch(token) is None:
             raise AuthError(text, "malformed")
         try:
             if not set(jwt.get_unverified_header(token)) <= _HEADER:
                 raise AuthError(text, "strange_header")
-            return dict(
+            payload = dict(
                 jwt.decode(
                     token,
                     self._auth.jwt_secret,
@@ -141,6 +152,9 @@ class Tokens:
             raise AuthError(text, "bad_times") from None
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise AuthError(text, "malformed") from None
+        if _SIGNATURE.fullmatch(token.rpartition(".")[2]) is None:
+            raise AuthError(text, "malformed")
+        return payload
 
 
 def _is_time(value: object) -> bool:
