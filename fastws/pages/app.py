@@ -8,6 +8,7 @@ from fastws.pages import health
 from fastws.pages.answers import errors
 from fastws.pages.auth import Auth
 from fastws.pages.deps import DEPS, Deps
+from fastws.pages.files import Files
 from fastws.pages.origin import cors, decorate
 from fastws.pages.publish import BODY, Publishing
 
@@ -23,13 +24,7 @@ def build(deps: Deps) -> web.Application:
     app.add_routes(health.status(deps))
     if deps.operations:
         app.add_routes(health.operations(deps))
-    page = deps.files / "index.html"
-
-    async def index(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(page)
-
-    app.router.add_get("/", index)
-    app.router.add_static("/static/", deps.files)
+    app.add_routes(Files(deps.files).routes())
     return app
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from fastws.pages.answers import Handler, Refused, world
 
-__all__ = ["cors", "decorate"]
+__all__ = ["SECURITY", "cors", "decorate"]
 
 API: Final = "/api/"
 
@@ -26,6 +26,7 @@ POLICY: Final = (
 )
 
 SECURITY: Final = {
+    "Server": "fastws",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": POLICY,
@@ -60,8 +61,7 @@ async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def decorate(request: web.Request, response: web.StreamResponse) -> None:
     """The headers that every answer carries, an error like any other."""
     headers = response.headers
-    for name, value in SECURITY.items():
-        headers.setdefault(name, value)
+    headers.update(SECURITY)
     if not request.path.startswith(API):
         headers.setdefault("Cache-Control", "no-cache")
         return

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from fastws.pages.answers import sentence
+from fastws.pages.origin import SECURITY
 
 __all__ = ["protocol_factory"]
 
@@ -36,7 +37,7 @@ class _Protocol(RequestHandler):
         answer = web.Response(
             status=status,
             body=orjson.dumps({"error": sentence(status)}),
-            headers={"X-Content-Type-Options": "nosniff"},
+            headers=SECURITY,
             content_type="application/json",
             charset="utf-8",
         )
