@@ -14,6 +14,7 @@ from fastws.identity.credentials import (
     find_credential,
 )
 from fastws.identity.origins import OriginRule
+from fastws.identity.revocations import Revocations
 from fastws.identity.tokens import Claims, Tokens
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Identity",
     "Login",
     "OriginRule",
+    "Revocations",
     "Role",
     "Tokens",
     "choose_subprotocol",

@@ -96,6 +96,14 @@ class Authority:
         log.info("auth.succeeded", source=source, wallet=user.wallet, role=user.role)
         return _identity(claims, user, source)
 
+    def ended(self, identity: Identity) -> bool:
+        """Whether its session was revoked since it was identified, as far as is known here.
+
+        To be asked once more when a connection is registered: one that was identified just
+        before a logout and registered just after would be closed by nobody.
+        """
+        return identity.session_id is not None and self._revoked.known(identity.session_id)
+
     async def refresh(self, identity: Identity, token: str) -> Identity:
         """A newer token for the same wallet on an open socket; `WireError` if it is none."""
         try:

@@ -29,6 +29,14 @@ class RevokedSessions:
         """
         await self._database.execute(sql, session_id, until)
 
+    def learn(self, session_id: str, until: float) -> None:
+        """Another process says that it revoked a session id."""
+        self._until[session_id] = max(until, self._until.get(session_id, until))
+
+    def known(self, session_id: str) -> bool:
+        """Whether that session is known to have ended, without asking the database."""
+        return session_id in self._until
+
     async def is_revoked(self, session_id: str) -> bool:
         """Whether that session has ended, as the database has it."""
         if session_id in self._until:
