@@ -80,16 +80,26 @@ def may_subscribe(identity: Identity, endpoint: str, label: str) -> bool:
     return True
 
 
-def may_run(identity: Identity, role: Role | None, denied: tuple[str, str] | None = None) -> None:
+def may_run(
+    identity: Identity,
+    role: Role | None,
+    denied: tuple[str, str] | None = None,
+    *,
+    requires_auth: bool = False,
+) -> None:
     """Raise unless the identity has the ``role`` a command asks for.
 
-    ``denied`` is the code and text older clients know; default ``UNAUTHORIZED``.
+    ``requires_auth`` refuses the anonymous guest of an endpoint that needs a login, who came
+    for its public channels only (wire.md A2). ``denied`` is the code and text older clients
+    know; default ``UNAUTHORIZED``.
     """
-    if role is None or has_role(identity, role):
+    if role is None and (identity.authenticated or not requires_auth):
         return
-    if denied is None and not identity.authenticated:
-        denied = (Code.UNAUTHORIZED, Close.UNAUTHORIZED.reason)
+    if role is not None and has_role(identity, role):
+        return
     code, text = denied or (Code.UNAUTHORIZED, f"This needs the role {role}")
+    if denied is None and not identity.authenticated:
+        text = Close.UNAUTHORIZED.reason
     raise Denied(text, code)
 
 

@@ -167,6 +167,15 @@ def test_a_command_asks_for_a_role() -> None:
             assert (caught.value.code, caught.value.message) == ("UNAUTHORIZED", text)
 
 
+def test_a_guest_runs_nothing_that_needs_a_login() -> None:
+    for identity in WHO.values():
+        if identity.authenticated:
+            may_run(identity, None, requires_auth=True)
+    with pytest.raises(Denied) as caught:
+        may_run(ANONYMOUS, None, requires_auth=True)
+    assert (caught.value.code, caught.value.message) == ("UNAUTHORIZED", "Authentication required")
+
+
 def test_a_command_may_name_the_refusal_older_clients_know() -> None:
     refusal = ("PERMISSION_DENIED", "Only admins can update settings")
     for who in ("anonymous", "user"):

@@ -101,6 +101,8 @@ class Door:
         log.info("ws.connected", prefix=f"ws.{conn.endpoint}", **facts(conn))
         if isinstance(who, StoreUnavailable) and endpoint.requires_auth:
             conn.close(Close.TRY_LATER)
+        elif self._authority.ended(identity):
+            conn.close(Close.SESSION_REVOKED)
         elif identity.wallet and self._connections.of(identity.wallet) > self._most:
             text = f"At most {self._most} connections a user; close one first"
             conn.error(WireError("TOO_MANY_CONNECTIONS", text, close=Close.TOO_MANY))
