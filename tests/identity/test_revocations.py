@@ -53,9 +53,11 @@ class Process:
 @asynccontextmanager
 async def watching(process: Process, seconds: float = 0.01) -> AsyncIterator[None]:
     task = asyncio.ensure_future(process.watch.run(seconds))
-    yield
-    task.cancel()
-    await asyncio.wait([task])
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
     assert task.cancelled()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import string
 from collections.abc import Callable
 
 import msgspec
@@ -37,6 +38,13 @@ def header(**more: object) -> dict[str, object]:
 GOOD = token()
 HEAD, BODY, SIGNATURE = GOOD.split(".")
 DUPLICATE = json.dumps(claims())[:-1] + f', "aud": "session", "exp": {NOW + 10}}}'
+
+
+def spare(last: str) -> str:
+    """The character that differs from the last one in the two bits that say nothing."""
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    return alphabet[alphabet.index(last) ^ 1]
+
 
 BAD: dict[str, Bad] = {
     # the algorithm
@@ -133,7 +141,7 @@ BAD: dict[str, Bad] = {
     "a space inside": Bad(lambda: f"{HEAD}. {BODY}.{SIGNATURE}", "malformed"),
     "padding": Bad(lambda: f"{GOOD}=", "malformed"),
     "a character that base64 skips": Bad(lambda: f"{GOOD}!", "malformed"),
-    "spare bits of the signature set": Bad(lambda: GOOD[:-1] + chr(ord(GOOD[-1]) + 1), "malformed"),
+    "spare bits of the signature set": Bad(lambda: GOOD[:-1] + spare(GOOD[-1]), "malformed"),
     "Unicode digits": Bad(lambda: f"{GOOD}\u0661", "malformed"),
     "cut short": Bad(lambda: GOOD[:-5], "malformed"),
     "quoted": Bad(lambda: f'"{GOOD}"', "malformed"),

@@ -110,11 +110,13 @@ async def served(site: Site, app: web.Application | None = None) -> AsyncIterato
     server = await loop.create_server(protocol_factory(runner), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     site.url = f"http://127.0.0.1:{port}"
-    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:
-        site.client = client
-        yield site
-    server.close()
-    await runner.cleanup()
+    try:
+        async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as client:
+            site.client = client
+            yield site
+    finally:
+        server.close()
+        await runner.cleanup()
 
 
 def stranger() -> ClientSession:
