@@ -1,17 +1,20 @@
 """Log lines: one event name each, JSON for machines, colour for people, secrets for nobody.
 
 Everything that writes (our own loggers and the libraries' through `logging`) passes the same
-processors: redaction first, then a budget per event name, then the renderer. Levels above
-``warning`` have no budget. Knows no other room but the configuration.
+processors: a budget per event name and level, redaction, the renderer. Writing a line never
+raises. Knows no other room but the configuration.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Final, TextIO
 
 import orjson
@@ -19,7 +22,7 @@ import structlog
 
 from fastws.config import LogConfig
 
-__all__ = ["Budget", "configure", "redact"]
+__all__ = ["Budget", "ConsoleRenderer", "Redactor", "configure", "redact"]
 
 Event = MutableMapping[str, Any]
 
@@ -27,95 +30,180 @@ HIDDEN: Final = "[redacted]"
 LONGEST: Final = 4000
 """Characters of the longest string in a line."""
 
+MOST_ITEMS: Final = 200
+"""Items of the longest list in a line."""
+
+_MARGIN: Final = 4096
+"""Characters looked at beyond it, so that a secret across the cut is seen whole."""
+
+SHORTEST_SECRET: Final = 8
+"""Characters below which a configured secret is not looked for: it would hit words."""
+
 _SECRET_NAMES = re.compile(
-    r"token|secret|password|authorization|cookie|signature|service.?key|api.?key|session$", re.I
-)
-_SECRETS: Final = (
-    re.compile(r"eyJ[\w-]{5,}\.[\w-]*\.?[\w-]*"),
-    re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]+"),
-    re.compile(r"(?i)((?:token|secret|password|session|signature|key)=)[^&\s\"';]+"),
-    re.compile(r"(?i)([\"'][\w-]*(?:token|secret|password|signature|key)[\"']\s*:\s*[\"'])[^\"']+"),
-    re.compile(r"(?i)(://[^:/@\s]+:)[^@/\s]+(?=@)"),
+    r"token|secret|password|authorization|cookie|signature|service.?key|api.?key|jwt|session$",
+    re.I,
 )
 _SAFE_NAMES: Final = frozenset({"tokens", "session_id", "token_count", "accept_legacy_tokens"})
 
+_WORD: Final = re.compile(r"[\w.-]+")
+"""A run in which a JWT would stand. Every match consumes its run: linear, whatever is logged."""
 
-def redact(value: Any, depth: int = 6) -> Any:
-    """``value`` without anything that looks like a credential, at any depth."""
-    if isinstance(value, str):
-        return _clean(value[:LONGEST])
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _clean(bytes(value[:LONGEST]).decode("utf-8", "replace"))
-    if value is None or isinstance(value, int | float):
-        return value
-    if depth == 0:
-        return _clean(str(value)[:LONGEST])
-    if isinstance(value, dict):
-        return {
-            str(k): HIDDEN if _hides(str(k)) else redact(v, depth - 1) for k, v in value.items()
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redact(item, depth - 1) for item in value]
-    return _clean(str(value)[:LONGEST])
+_ID: Final = re.compile(r"[\w.-]*", re.A)
+"""What ids, names and numbers are made of: nothing below fits, which saves the looking."""
+
+_NAMED = r"(?:token|secret|password|session|cookie|jwt|signature|key)"
+_SECRETS: Final = tuple(
+    (marks, re.compile(pattern, re.I))
+    for marks, pattern in (
+        ((" ", "\t"), r"\b(bearer\s+|basic\s+)[^\s\"',;]+"),
+        (("=", "%3D", "%3d"), rf"({_NAMED}(?:=|%3D)[\"']?)[^&\s\"';,)]+"),
+        (
+            ('"', "'"),
+            rf"(\\*[\"'][\w-]*{_NAMED}\\*[\"']\s*:\s*)(?:\\*[\"'][^\"']*|\[[^\]]*)",
+        ),
+        (("://",), r"(://[^:/@\s]*:)[^@/\s]+(?=@)"),
+    )
+)
+"""What must be in a text for a pattern to fit (most texts are ids and have none), pattern."""
 
 
+def _hide_jwt(match: re.Match[str]) -> str:
+    run = match[0]
+    at = run.find("eyJ")
+    if at < 0 or "." not in run[at + 8 :]:
+        return run
+    return run[:at] + HIDDEN
+
+
+class Redactor:
+    """Takes out whatever looks like a credential, and the given ``secrets`` wherever they are."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({x for x in secrets if len(x) >= SHORTEST_SECRET}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def __call__(self, logger: object, method: str, event: Event) -> Event:
+        """A structlog processor."""
+        for name, value in event.items():
+            if name == "exception":
+                event[name] = self._trace(str(value))
+            elif name != "exc_info":
+                event[name] = HIDDEN if _hides(name) else self.redact(value)
+        return event
+
+    def redact(self, value: Any, depth: int = 6) -> Any:
+        """``value`` without secrets at any depth, made of what JSON has."""
+        if isinstance(value, str):
+            return self._clean(value)
+        if value is None or isinstance(value, bool | float):
+            return value
+        if isinstance(value, int):
+            return value if abs(value) < 2**63 else str(value)[:LONGEST]
+        if isinstance(value, bytes | bytearray | memoryview):
+            return self._clean(bytes(value[: LONGEST + _MARGIN]).decode("utf-8", "replace"))
+        if isinstance(value, tuple) and hasattr(value, "_asdict"):  # a NamedTuple has names
+            value = value._asdict()
+        if depth and isinstance(value, dict):
+            return {
+                self._clean(_text(k)): HIDDEN if _hides(_text(k)) else self.redact(v, depth - 1)
+                for k, v in islice(value.items(), MOST_ITEMS)
+            }
+        if depth and isinstance(value, list | tuple | set | frozenset):
+            return [self.redact(item, depth - 1) for item in islice(value, MOST_ITEMS)]
+        return self._clean(_text(value))
+
+    def _clean(self, text: str) -> str:
+        text = text[: LONGEST + _MARGIN]
+        if not text.isascii():  # a header may hold lone surrogates, which JSON has not
+            text = text.encode("utf-8", "replace").decode()
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        if "eyJ" not in text:
+            if _ID.fullmatch(text):
+                return text[:LONGEST]
+        else:
+            text = _WORD.sub(_hide_jwt, text)
+        for marks, pattern in _SECRETS:
+            if any(mark in text for mark in marks):
+                text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+        return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+    def _trace(self, text: str) -> str:
+        """A traceback line by line; of a long one its head and its end, which says why."""
+        lines = [self._clean(line) for line in text.splitlines()]
+        if len(lines) > 60:
+            lines[20:-40] = [f"  … {len(lines) - 60} lines …"]
+        return "\n".join(lines)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - a line must be written whatever is in it
+        return f"<{type(value).__name__}: {type(error).__name__}>"
+
+
+@lru_cache(1024)
 def _hides(name: str) -> bool:
     return name not in _SAFE_NAMES and _SECRET_NAMES.search(name) is not None
 
 
-def _clean(text: str) -> str:
-    for pattern in _SECRETS:
-        text = pattern.sub(lambda m: (m[1] if m.lastindex else "") + HIDDEN, text)
-    return text
-
-
-def _redact_event(logger: object, method: str, event: Event) -> Event:
-    for name, value in event.items():
-        if name == "exc_info":
-            continue
-        event[name] = HIDDEN if _hides(name) else redact(value)
-    return event
+def redact(value: Any) -> Any:
+    """``value`` without anything that looks like a credential, at any depth."""
+    return Redactor().redact(value)
 
 
 class Budget:
-    """At most ``lines`` of one event name a minute; the next minute says how many were held."""
+    """At most ``lines`` a minute of one event name at one level, errors included.
 
-    def __init__(self, lines: int, clock: Callable[[], float] = time.monotonic) -> None:
+    When a minute is over, ``report`` gets what was held back in it: ``{event: lines}``.
+    """
+
+    def __init__(
+        self,
+        lines: int,
+        clock: Callable[[], float] = time.monotonic,
+        report: Callable[[dict[str, int]], None] | None = None,
+    ) -> None:
         self._lines = lines
         self._clock = clock
         self._minute = -1
-        self._used: dict[str, int] = {}
-        self._held: dict[str, int] = {}
+        self._used: dict[tuple[str, str], int] = {}
+        self.report = report
 
     def __call__(self, logger: object, method: str, event: Event) -> Event:
         """A structlog processor; raises `structlog.DropEvent` when the budget is spent."""
-        if method in ("error", "critical", "exception"):
-            return event
         minute = int(self._clock() // 60)
         if minute != self._minute:
             self._minute = minute
-            self._used.clear()
-        name = str(event.get("event", ""))[:80]
-        used = self._used[name] = self._used.get(name, 0) + 1
+            self._turn()
+        key = (str(event.get("event", ""))[:80], method)
+        used = self._used[key] = self._used.get(key, 0) + 1
         if used > self._lines:
-            if len(self._held) < 1000:
-                self._held[name] = self._held.get(name, 0) + 1
             raise structlog.DropEvent
-        held = self._held.pop(name, 0)
-        if held:
-            event["suppressed_before"] = held
         return event
 
+    def _turn(self) -> None:
+        held: dict[str, int] = {}
+        for (name, _), used in self._used.items():
+            if used > self._lines:
+                held[name] = held.get(name, 0) + used - self._lines
+        self._used.clear()
+        if held and self.report is not None:
+            self.report(held)
 
-_ROLE_COLOURS: Final = {"admin": "\x1b[31m", "superadmin": "\x1b[1;31m", "user": "\x1b[35m"}
+
+_ROLES: Final = {"admin": "\x1b[31m", "superadmin": "\x1b[1;31m", "user": "\x1b[35m"}
 _ANONYMOUS: Final = "\x1b[37m"
 _GROUNDS: Final = {
-    "ws": "\x1b[44m",
-    "auth": "\x1b[45m",
-    "server": "\x1b[42m",
-    "database": "\x1b[46m",
-    "market": "\x1b[43m",
-}
+    "ws.connected": "\x1b[42;30m", "ws.disconnected": "\x1b[100m", "ws": "\x1b[44m",
+    "auth.failed": "\x1b[41m", "auth": "\x1b[45m",
+    "server": "\x1b[42;30m", "database": "\x1b[46;30m", "log": "\x1b[41m",
+    "market": "\x1b[43;30m", "feed": "\x1b[43;30m", "platform": "\x1b[43;30m",
+    "replay": "\x1b[43;30m", "publish": "\x1b[44m", "hub": "\x1b[44m", "stream": "\x1b[44m",
+    "endpoint": "\x1b[44m", "http": "\x1b[104;30m", "library": "\x1b[100m",
+}  # fmt: skip
+"""Background by event, the whole name or else its first word."""
 _LEVELS: Final = {"warning": "\x1b[33m", "error": "\x1b[1;31m", "critical": "\x1b[1;31m"}
 _RESET: Final = "\x1b[0m"
 
@@ -135,67 +223,118 @@ class ConsoleRenderer:
         parts = [moment, self._paint(_LEVELS.get(level, ""), f"{level:7}")]
         prefix = event.pop("prefix", None)
         if prefix:
-            parts.append(f"[{prefix}]")
-        parts.append(self._paint(_GROUNDS.get(name.partition(".")[0], ""), name))
+            parts.append(f"[{_plain(prefix)}]")
+        ground = _GROUNDS.get(name) or _GROUNDS.get(name.partition(".")[0], "")
+        parts.append(self._paint(ground, name))
         if "wallet" in event or "role" in event:
             wallet, role = event.pop("wallet", None), event.pop("role", None)
             who = f"{wallet or 'anonymous'}{f' ({role})' if role else ''}"
-            parts.append(self._paint(_ROLE_COLOURS.get(str(role), _ANONYMOUS), who))
-        parts += [f"{key}={value}" for key, value in event.items() if value is not None]
+            parts.append(self._paint(_ROLES.get(str(role), _ANONYMOUS), who))
+        parts += [f"{key}={_plain(value)}" for key, value in event.items() if value is not None]
         line = " ".join(part for part in parts if part)
-        line = "".join(c if c.isprintable() or c == "\x1b" else repr(c)[1:-1] for c in line)
-        return f"{line}\n{trace}" if trace else line
+        return "\n".join([line, *map(_plain, str(trace).splitlines())]) if trace else line
 
     def _paint(self, colour: str, text: str) -> str:
+        text = _plain(text)
         return f"{colour}{text}{_RESET}" if colour and self._colour else text
+
+
+def _plain(value: object) -> str:
+    """Text without control characters, which could forge a line or command a terminal."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _render_json(logger: object, method: str, event: Event) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def configure(config: LogConfig, stream: TextIO | None = None, *, force_json: bool = False) -> None:
-    """Send everything to ``stream`` (stderr), as the configuration says."""
+class _Writer:
+    """Writes lines to a stream; one that cannot be written (a closed pipe) is counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0
+
+    def msg(self, line: str) -> None:
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost += 1
+
+    debug = info = warning = error = critical = msg
+
+
+def configure(
+    config: LogConfig,
+    stream: TextIO | None = None,
+    *,
+    production: bool = False,
+    secrets: Iterable[str] = (),
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Send everything to ``stream`` (stderr), as the configuration says.
+
+    ``format = "auto"`` is JSON in ``production`` and wherever nobody looks. ``secrets`` are
+    taken out wherever they appear, beside all that looks like one.
+    """
     out = sys.stderr if stream is None else stream
     terminal = out.isatty()
-    as_json = config.format == "json" or (config.format == "auto" and (force_json or not terminal))
-    renderer = _render_json if as_json else ConsoleRenderer(colour=terminal)
+    as_json = config.format == "json" or (config.format == "auto" and (production or not terminal))
+    colour = terminal and not os.environ.get("NO_COLOR")
+    renderer = _render_json if as_json else ConsoleRenderer(colour)
     level = getattr(logging, config.level.upper())
+    writer = _Writer(out)
+    budget = Budget(config.lines_per_minute, clock)
     shared: list[Any] = [
+        budget,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        Budget(config.lines_per_minute),
         structlog.processors.format_exc_info,
-        _redact_event,
+        Redactor(secrets),
+        renderer,
     ]
+
+    def report(held: dict[str, int]) -> None:
+        event: Any = {"event": "log.suppressed", "lines": held}
+        for processor in shared[1:]:
+            event = processor(None, "warning", event)
+        writer.msg(event)
+
+    budget.report = report
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(out),
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(out)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    handler.addFilter(_LibraryFilter(shared, renderer))
+    handler = _LibraryHandler(shared, writer)
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(max(level, logging.WARNING))
 
 
-class _LibraryFilter(logging.Filter):
-    """Runs a library's record through our processors; drops it when its budget is spent."""
+class _LibraryHandler(logging.Handler):
+    """Sends a library's records through our processors."""
 
-    def __init__(self, processors: list[Any], renderer: Any) -> None:
+    def __init__(self, processors: list[Any], writer: _Writer) -> None:
         super().__init__()
-        self._processors = [*processors, renderer]
+        self._processors = processors
+        self._writer = writer
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        event: Any = {"event": f"library.{record.name}", "message": record.getMessage()}
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # arguments that do not fit the format
+            message = f"{record.msg} {record.args}"
+        event: Any = {"event": f"library.{record.name}", "message": message}
         if record.exc_info:
             event["exc_info"] = record.exc_info
         try:
             for processor in self._processors:
                 event = processor(None, record.levelname.lower(), event)
         except structlog.DropEvent:
-            return False
-        record.msg, record.args, record.exc_info, record.exc_text = event, (), None, None
-        return True
+            return
+        self._writer.msg(event)

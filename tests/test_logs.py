@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 import structlog
 
 from fastws.config import LogConfig
+from fastws.identity import Credential
 from fastws.logs import Budget, ConsoleRenderer, configure, redact
 
+CONFIGURED = "a configured/secret & more "
 CANARY = "eyJhbGciOiJIUzI1NiJ9.eyJjYW5hcnkiOjF9.c2lnbmF0dXJlLWNhbmFyeQ"
 SIGNATURE = "c2lnbmF0dXJlLWNhbmFyeQ"
 
@@ -22,7 +25,8 @@ SIGNATURE = "c2lnbmF0dXJlLWNhbmFyeQ"
 def out() -> Iterator[io.StringIO]:
     handlers, level = logging.root.handlers[:], logging.root.level
     stream = io.StringIO()
-    configure(LogConfig(format="json", level="debug"), stream)
+    secrets = ["short", CONFIGURED + SIGNATURE]
+    configure(LogConfig(format="json", level="debug"), stream, secrets=secrets)
     yield stream
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
@@ -55,12 +59,24 @@ SHAPES: list[dict[str, Any]] = [
     {"signature": SIGNATURE},
     {"query": f"secret={SIGNATURE}"},
     {"deep": {"a": {"b": {"c": {"d": {"e": {"f": {"g": CANARY}}}}}}}},
+    {"a_key": {CANARY: 1}},
+    {"struct": Credential("header", SIGNATURE)},
+    {"encoded": f"/login?next=%2Fws%3Ftoken%3D{SIGNATURE}"},
+    {"quoted": f"AuthConfig(jwt_secret='{SIGNATURE}', origins=[])"},
+    {"escaped": json.dumps(json.dumps({"token": SIGNATURE}))},
+    {"signed": json.dumps({"signature": [SIGNATURE, 1]})},
+    {"cookie_header": f"Cookie: session={SIGNATURE}; theme=dark"},
+    {"basic": f"Basic {SIGNATURE}"},
+    {"dsn": f"postgresql://:{SIGNATURE}@host/db"},
+    {"across_the_cut": "x" * 3990 + CANARY},
+    {"configured": f"said {CONFIGURED}{SIGNATURE} aloud"},
+    {"glued": f"\udcff{CANARY}"},
 ]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: next(iter(shape)))
 def test_a_canary_never_appears(out: io.StringIO, shape: dict[str, Any]) -> None:
-    structlog.get_logger().info("canary.test", **shape)
+    structlog.get_logger().info(f"canary.test {CANARY}", **shape)
     logging.getLogger("library").warning("shape %s", shape)
     assert len(lines(out)) == 2
     assert SIGNATURE not in out.getvalue()
@@ -84,23 +100,138 @@ def test_what_is_no_secret_stays() -> None:
     assert redact("postgresql://me:pass@host/db") == "postgresql://me:[redacted]@host/db"
 
 
-def test_an_event_has_a_budget_and_says_what_it_held() -> None:
+def test_an_event_has_a_budget_at_each_level_and_errors_have_one_too() -> None:
     now = [0.0]
-    budget = Budget(3, lambda: now[0])
+    reports: list[dict[str, int]] = []
+    budget = Budget(3, lambda: now[0], reports.append)
 
-    def passes(method: str = "info") -> dict[str, Any] | None:
+    def passes(name: str = "flood", method: str = "info") -> bool:
         try:
-            return dict(budget(None, method, {"event": "flood"}))
+            budget(None, method, {"event": name})
         except structlog.DropEvent:
-            return None
+            return False
+        return True
 
-    assert [passes() is not None for _ in range(5)] == [True, True, True, False, False]
-    assert passes("error") is not None, "errors have no budget"
+    assert [passes() for _ in range(5)] == [True, True, True, False, False]
+    assert [passes(method="error") for _ in range(5)] == [True, True, True, False, False]
+    assert passes("other")
+    now[0] = 59.9
+    assert not passes()
+    assert reports == []
+    now[0] = 60.1
+    assert passes("other"), "any line of the next minute reports what the last one held back"
+    assert reports == [{"flood": 5}]
+    now[0] = 120
+    assert passes()
+    assert len(reports) == 1
+
+
+def test_a_flood_of_errors_is_cut_short_and_summed_up(out: io.StringIO) -> None:
+    now = [0.0]
+    configure(LogConfig(format="json", lines_per_minute=2), out, clock=lambda: now[0])
+    log = structlog.get_logger()
+    for _ in range(50):
+        try:
+            raise RuntimeError("again")
+        except RuntimeError:
+            log.exception("hub.push_failed")
+        logging.getLogger("asyncio").error("again")
     now[0] = 61
-    line = passes()
-    assert line is not None
-    assert line["suppressed_before"] == 2
-    assert "suppressed_before" not in (passes() or {})
+    log.info("next")
+    written = lines(out)
+    assert [line["event"] for line in written[:4]] == ["hub.push_failed", "library.asyncio"] * 2
+    assert written[4]["event"] == "log.suppressed"
+    assert written[4]["lines"] == {"hub.push_failed": 48, "library.asyncio": 48}
+    assert written[5]["event"] == "next"
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise RuntimeError("no text for you")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [2**70, float("nan"), "\udc80 lone", b"\xff\xfe", Hostile(), {1: {2: 3}}, {None: object()}],
+    ids=lambda value: type(value).__name__,
+)
+def test_writing_a_line_never_raises(out: io.StringIO, value: object) -> None:
+    structlog.get_logger().info("odd", value=value)
+    record = logging.LogRecord("library", logging.ERROR, "", 1, "%d", ("no number",), None)
+    logging.root.handlers[0].handle(record)
+    assert [line["event"] for line in lines(out)] == ["odd", "library.library"]
+
+
+def test_a_closed_pipe_does_not_stop_the_server(out: io.StringIO) -> None:
+    out.close()
+    structlog.get_logger().info("nobody.reads")
+    logging.getLogger("library").error("nobody reads")
+
+
+def test_a_hostile_text_is_cleaned_in_linear_time() -> None:
+    begun = time.process_time()
+    for text in (
+        "eyJ" * 2700,
+        "-eyJaaaaa" * 900,
+        '"token' * 1300,
+        "bearer " * 1100,
+        "://a:" * 1600,
+    ):
+        redact(text)
+    assert time.process_time() - begun < 0.5
+
+
+def test_a_long_traceback_keeps_its_end(out: io.StringIO) -> None:
+    def dig(depth: int) -> None:
+        if depth == 0:
+            raise RuntimeError(f"at the bottom {CANARY}")
+        if depth % 2:  # two lines, lest Python folds equal frames itself
+            dig(depth - 1)
+        dig(depth - 1)
+
+    try:
+        dig(200)
+    except RuntimeError:
+        structlog.get_logger().exception("deep")
+    text = lines(out)[0]["exception"]
+    assert text.splitlines()[-1].startswith("RuntimeError: at the bottom")
+    assert len(text.splitlines()) <= 61
+    assert SIGNATURE not in text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("format_", "terminal", "production", "no_colour", "starts"),
+    [
+        ("auto", True, False, "", "colour"),
+        ("auto", True, False, "1", "plain"),
+        ("auto", True, True, "", "json"),
+        ("auto", False, False, "", "json"),
+        ("console", False, True, "", "plain"),
+        ("json", True, False, "", "json"),
+    ],
+)
+def test_who_reads_decides_the_format(
+    format_: Any,
+    terminal: bool,
+    production: bool,
+    no_colour: str,
+    starts: str,
+    out: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    stream = Terminal() if terminal else io.StringIO()
+    configure(LogConfig(format=format_), stream, production=production)
+    structlog.get_logger().info("ws.connected", wallet="W", role="user", prefix="ws.monitor")
+    text = stream.getvalue()
+    assert text.startswith("{") == (starts == "json")
+    assert ("\x1b[" in text) == (starts == "colour")
+    assert "ws.monitor" in text
 
 
 def test_libraries_speak_through_the_same_pipe(out: io.StringIO) -> None:
@@ -117,10 +248,13 @@ def test_people_are_coloured_by_role(role: str | None, colour: str) -> None:
     event = {"event": "ws.connected", "wallet": "W", "role": role, "level": "info"}
     line = ConsoleRenderer(colour=True)(None, "info", event)
     assert f"{colour}W" in line
-    assert "\x1b[44mws.connected" in line
+    assert "\x1b[42;30mws.connected" in line
 
 
 def test_control_characters_cannot_forge_a_line() -> None:
-    event = {"event": "x", "text": "a\nFORGED\x1b[2J", "level": "info"}
+    evil = "a\nFORGED\x1b[2J\x9b1m\u202e"
+    event = {"event": evil, "text": evil, "wallet": evil, "prefix": evil, "exception": evil}
     line = ConsoleRenderer(colour=False)(None, "info", event)
-    assert "\n" not in line
+    first, *trace = line.split("\n")
+    assert first.isprintable()
+    assert all(row.isprintable() for row in trace)
