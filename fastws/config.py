@@ -7,7 +7,9 @@ defaults, profile, file, environment, command line. This room starts nothing.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct, field
 
-from fastws.errors import ConfigError
+from fastws.errors import ConfigError, StartError
 
 __all__ = [
     "AuthConfig",
@@ -31,6 +33,7 @@ __all__ = [
     "ServerConfig",
     "describe",
     "load",
+    "with_development_secrets",
 ]
 
 
@@ -147,7 +150,7 @@ class LogConfig(_Section, frozen=True):
 
     format: Annotated[Literal["auto", "json", "console"], _doc("auto: console on a tty")] = "auto"
     level: Annotated[Literal["debug", "info", "warning", "error"], _doc("least level")] = "info"
-    lines_per_minute: Annotated[int, _doc("budget of each event name below error")] = 600
+    lines_per_minute: Annotated[int, _doc("budget of each event name and level")] = 600
 
 
 class EndpointConfig(_Section, frozen=True):
@@ -243,11 +246,12 @@ def load(
     path: Path | None = None,
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read the file, the environment and ``overrides`` (a nested dict) into a ``Config``.
 
-    ``path`` None reads ``fastws.toml`` if there is one. Raises `ConfigError` with one
-    sentence that names the setting.
+    ``path`` None reads ``fastws.toml`` if there is one; ``defaults`` stand in for what none of
+    them says. Raises `ConfigError` with one sentence that names the setting.
     """
     environ = os.environ if environ is None else environ
     from_file = _read_file(path)
@@ -255,7 +259,7 @@ def load(
     layers: list[Mapping[str, Any]] = [from_file, from_environment, overrides or {}]
     profile = next((str(x["profile"]) for x in reversed(layers) if x.get("profile")), "")
     tree: dict[str, Any] = {}
-    for layer in [PROFILES.get(profile, {}), *layers]:
+    for layer in [defaults or {}, PROFILES.get(profile, {}), *layers]:
         _merge(tree, layer)
     try:
         config = msgspec.convert(tree, Config, strict=False)
@@ -263,6 +267,43 @@ def load(
         raise ConfigError(f"Configuration: {error}.") from None
     _check(config)
     return config
+
+
+def with_development_secrets(config: Config) -> Config:
+    """In development, fill in the secrets that are not set; elsewhere the same ``config``.
+
+    They are made once and kept in ``data_dir`` (``jwt_secret`` and ``dev_secret``, mode 0600),
+    so that tokens outlive a restart. Raises `StartError` if the folder cannot be written.
+    """
+    if not config.development:
+        return config
+    folder = Path(config.data_dir)
+    auth = msgspec.structs.replace(
+        config.auth,
+        jwt_secret=config.auth.jwt_secret or _kept(folder / "jwt_secret"),
+        dev_login_secret=config.auth.dev_login_secret or _kept(folder / "dev_secret"),
+    )
+    return msgspec.structs.replace(config, auth=auth)
+
+
+def _kept(file: Path) -> str:
+    """The secret in ``file``, made if there is none; two processes never make two."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not file.exists():
+            fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+                out.write(secrets.token_hex(32) + "\n")
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                os.link(fresh, file)
+            fresh.unlink()
+        kept = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise StartError(f"Cannot use the data folder: {file}: {reason}.") from None
+    if len(kept) < 32:
+        raise ConfigError(f"{file} is shorter than 32 bytes; delete it and a new one is made.")
+    return kept
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, generate_latest
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -21,7 +22,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from fastws.errors import CLOSE_CODES
+
 __all__ = ["Counts", "Gauge", "Histogram", "Stats", "exposition"]
+
+log = structlog.get_logger()
 
 BUCKETS: Final = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
@@ -29,10 +34,13 @@ BUCKETS: Final = (
 )  # fmt: skip
 """Upper bounds in seconds, from fifty microseconds to two and a half seconds."""
 
-Counts = Callable[[], Mapping[tuple[str, ...], float]]
-"""Label values → figure."""
+Counts = Callable[[], Mapping[Any, float]]
+"""Label values (a tuple of texts) → figure."""
 
 Gauge = Callable[[], float]
+
+_CLOSE_CODES: Final = frozenset({1005, 1006} | {close.code for close in CLOSE_CODES})
+"""Codes with a line of their own; a client may send 2,000 others, which share one."""
 
 
 class Histogram:
@@ -126,18 +134,22 @@ class _StatsCollector(Collector):
         stats: Stats,
         gauges: Mapping[str, tuple[str, Gauge]],
         counts: Mapping[str, tuple[str, tuple[str, ...], Counts]],
+        states: Mapping[str, tuple[str, tuple[str, ...], Counts]],
     ) -> None:
         self._stats = stats
         self._gauges = gauges
         self._counts = counts
+        self._states = states
 
     def collect(self) -> Iterable[Metric]:
         yield from self._traffic()
         yield from self._durations()
         for name, (doc, gauge) in self._gauges.items():
-            yield GaugeMetricFamily(f"fastws_{name}", doc, value=gauge())
+            yield from _read(name, lambda: _gauge(name, doc, (), {(): gauge()}))  # noqa: B023
+        for name, (doc, labels, read) in self._states.items():
+            yield from _read(name, lambda: _gauge(name, doc, labels, read()))  # noqa: B023
         for name, (doc, labels, read) in self._counts.items():
-            yield _counter(name, doc, labels, read())
+            yield from _read(name, lambda: _counter(name, doc, labels, read()))  # noqa: B023
 
     def _traffic(self) -> Iterator[Metric]:
         stats = self._stats
@@ -157,7 +169,9 @@ class _StatsCollector(Collector):
             ("limiter_rejections", "Messages refused by a rate limit", stats.rejections),
         ):
             yield _counter(name, doc, by_endpoint, {(key,): n for key, n in counter.items()})
-        closes = {(name, str(code)): n for (name, code), n in stats.closes.items()}
+        closes: Counter[tuple[str, str]] = Counter()
+        for (endpoint, code), n in stats.closes.items():
+            closes[endpoint, str(code) if code in _CLOSE_CODES else "other"] += n
         yield _counter("closes", "Connections ended, by code", ("endpoint", "code"), closes)
         yield _counter("errors", "Error frames, by code", ("endpoint", "code"), stats.errors)
 
@@ -183,12 +197,29 @@ class _StatsCollector(Collector):
 
 
 def _counter(
-    name: str, doc: str, labels: tuple[str, ...], values: Mapping[tuple[str, ...], float]
+    name: str, doc: str, labels: tuple[str, ...], values: Mapping[Any, float]
 ) -> CounterMetricFamily:
     family = CounterMetricFamily(f"fastws_{name}", doc, labels=list(labels))
     for key, value in values.items():
         family.add_metric(list(key), value)
     return family
+
+
+def _gauge(
+    name: str, doc: str, labels: tuple[str, ...], values: Mapping[Any, float]
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"fastws_{name}", doc, labels=list(labels))
+    for key, value in values.items():
+        family.add_metric(list(key), value)
+    return family
+
+
+def _read(name: str, make: Callable[[], Metric]) -> Iterator[Metric]:
+    """One figure; none if its reading fails: an operator needs the others all the more."""
+    try:
+        yield make()
+    except Exception:
+        log.exception("metrics.unreadable", metric=name)
 
 
 def _cumulative(histogram: Histogram) -> list[tuple[str, float]]:
@@ -203,12 +234,15 @@ def exposition(
     stats: Stats,
     gauges: Mapping[str, tuple[str, Gauge]],
     counts: Mapping[str, tuple[str, tuple[str, ...], Counts]],
+    states: Mapping[str, tuple[str, tuple[str, ...], Counts]] | None = None,
 ) -> Callable[[], bytes]:
     """A function that writes the figures in Prometheus' text format.
 
     ``gauges`` maps a name (without ``fastws_``) to its sentence and a callable, ``counts`` to
-    its sentence, label names and a callable.
+    its sentence, label names and a callable; ``states`` are gauges with labels. The registry
+    is this server's own; the process's memory, CPU and descriptors are in it too.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StatsCollector(stats, gauges, counts))
+    registry.register(_StatsCollector(stats, gauges, counts, states or {}))
+    ProcessCollector(registry=registry)
     return lambda: generate_latest(registry)

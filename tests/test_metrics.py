@@ -58,3 +58,31 @@ def test_a_histogram_knows_its_quantiles() -> None:
     assert histogram.quantile(0.5) == 0.00025
     assert histogram.quantile(0.999) == BUCKETS[-1]
     assert histogram.count == 100
+
+
+def test_a_figure_that_cannot_be_read_does_not_hide_the_others() -> None:
+    def broken() -> float:
+        raise RuntimeError("no")
+
+    gauges = {"broken": ("Broken", broken), "fine": ("Fine", lambda: 1.0)}
+    states = {"feed": ("Feed", ("source", "state"), lambda: {("simulated", "live"): 1})}
+    text = exposition(Stats(), gauges, {}, states)().decode()
+    assert "fastws_broken" not in text
+    assert "fastws_fine 1.0" in text
+    assert 'fastws_feed{source="simulated",state="live"} 1.0' in text
+
+
+def test_two_servers_in_a_process_have_figures_of_their_own() -> None:
+    one, two = Stats(), Stats()
+    one.opened("monitor")
+    assert read(one)[key("fastws_connections", endpoint="monitor")] == 1
+    assert key("fastws_connections", endpoint="monitor") not in read(two)
+
+
+def test_clients_cannot_make_up_labels() -> None:
+    stats = Stats()
+    for code in range(3000, 5000):
+        stats.closed("test", code)
+    codes = {dict(labels)["code"] for name, labels in read(stats) if name == "fastws_closes_total"}
+    assert "other" in codes
+    assert len(codes) < 30
