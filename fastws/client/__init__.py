@@ -1,0 +1,37 @@
+"""A Python client of the v69 protocol: requests with replies, frames, resume, tokens.
+
+Used by the console, the checks, tests and load tests; stands alone with aiohttp. It knows the
+wire and the table of close codes, nothing of the server's other rooms. Frames of tables in
+binary come in through ``decode`` (see `Client`).
+"""
+
+from fastws.client.address import Address
+from fastws.client.connection import Client
+from fastws.client.failures import (
+    ClientError,
+    Closed,
+    ErrorReply,
+    HandshakeRefused,
+    NoToken,
+    Unreachable,
+)
+from fastws.client.places import Gap, Places
+from fastws.client.retry import Backoff, advice
+from fastws.client.tokens import Token, fetch_token
+
+__all__ = [
+    "Address",
+    "Backoff",
+    "Client",
+    "ClientError",
+    "Closed",
+    "ErrorReply",
+    "Gap",
+    "HandshakeRefused",
+    "NoToken",
+    "Places",
+    "Token",
+    "Unreachable",
+    "advice",
+    "fetch_token",
+]
