@@ -22,7 +22,7 @@ import structlog
 
 from fastws.config import LogConfig
 
-__all__ = ["Budget", "ConsoleRenderer", "Redactor", "configure", "redact"]
+__all__ = ["Budget", "ConsoleRenderer", "Redactor", "configure", "printable", "redact"]
 
 Event = MutableMapping[str, Any]
 
@@ -223,23 +223,23 @@ class ConsoleRenderer:
         parts = [moment, self._paint(_LEVELS.get(level, ""), f"{level:7}")]
         prefix = event.pop("prefix", None)
         if prefix:
-            parts.append(f"[{_plain(prefix)}]")
+            parts.append(f"[{printable(prefix)}]")
         ground = _GROUNDS.get(name) or _GROUNDS.get(name.partition(".")[0], "")
         parts.append(self._paint(ground, name))
         if "wallet" in event or "role" in event:
             wallet, role = event.pop("wallet", None), event.pop("role", None)
             who = f"{wallet or 'anonymous'}{f' ({role})' if role else ''}"
             parts.append(self._paint(_ROLES.get(str(role), _ANONYMOUS), who))
-        parts += [f"{key}={_plain(value)}" for key, value in event.items() if value is not None]
+        parts += [f"{key}={printable(value)}" for key, value in event.items() if value is not None]
         line = " ".join(part for part in parts if part)
-        return "\n".join([line, *map(_plain, str(trace).splitlines())]) if trace else line
+        return "\n".join([line, *map(printable, str(trace).splitlines())]) if trace else line
 
     def _paint(self, colour: str, text: str) -> str:
-        text = _plain(text)
+        text = printable(text)
         return f"{colour}{text}{_RESET}" if colour and self._colour else text
 
 
-def _plain(value: object) -> str:
+def printable(value: object) -> str:
     """Text without control characters, which could forge a line or command a terminal."""
     text = str(value)
     if text.isprintable():

@@ -38,7 +38,8 @@ class Client:
     server says that it ended. With ``reconnect`` it comes back as the close codes advise,
     subscribes again and resumes its streams. ``on_frame`` is given every frame instead of the
     iteration, ``on_loss`` every end with the seconds until the next try (None: no more).
-    ``decode`` turns a binary message into frames; without it one is ``{"type": "binary"}``.
+    ``on_message`` is given what came as it came. ``decode`` turns a binary message into frames;
+    without it one is ``{"type": "binary"}``.
 
     Frames nobody iterates over wait, at most ``waiting`` of them; then nothing more is read,
     as it should be with a client that is too slow.
@@ -56,6 +57,7 @@ class Client:
         reconnect: bool = False,
         on_frame: Callable[[Frame], None] | None = None,
         on_loss: Callable[[Closed, float | None], None] | None = None,
+        on_message: Callable[[str | bytes], None] | None = None,
         decode: Callable[[bytes], Iterable[Frame]] | None = None,
         rng: random.Random | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -79,6 +81,7 @@ class Client:
         self._reconnect = reconnect
         self._on_frame = on_frame
         self._on_loss = on_loss
+        self._on_message = on_message
         self._decode = decode
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._backoff = Backoff(self._rng)
@@ -269,7 +272,7 @@ class Client:
                     again = not isinstance(error, HandshakeRefused) or error.status >= 429
                     closed = Closed(1006, str(error), "reconnect" if again else "stop")
             self._ended = self._ended or closed
-            self._lost(closed, None)
+            self._lost(self._ended, None)
         finally:
             self._finish()
 
@@ -312,6 +315,8 @@ class Client:
             raise RuntimeError("not connected")
         while True:
             message = await socket.receive()
+            if self._on_message is not None and isinstance(message.data, str | bytes):
+                self._on_message(message.data)
             match message.type:
                 case aiohttp.WSMsgType.TEXT:
                     await self._take(_parse(message.data))

@@ -1,0 +1,11 @@
+"""The test client for people: talk to an endpoint by hand, or let it try the usual five things.
+
+It owns what is typed and what is shown; the conversation itself is `fastws.client`'s. It
+needs no server of its own process and nothing of one but its address.
+"""
+
+from fastws.console.names import ENDPOINTS, endpoint_name
+from fastws.console.options import Options
+from fastws.console.session import run
+
+__all__ = ["ENDPOINTS", "Options", "endpoint_name", "run"]
