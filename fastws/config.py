@@ -187,6 +187,9 @@ class Config(_Section, frozen=True):
         ""
     )
     data_dir: Annotated[str, _doc("folder for the private database and made secrets")] = ".fastws"
+    public_settings: Annotated[
+        list[str], _doc("settings anybody may read; 'category.*' covers a category")
+    ] = field(default_factory=lambda: ["background_scene", "maintenance_mode", "public.*"])
     raw_test_limits: Annotated[
         bool, _doc("test endpoint: 16 MiB messages, no fragment limit (protocol suites)")
     ] = False

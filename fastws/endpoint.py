@@ -9,13 +9,14 @@ knows nothing of sockets or of what any channel means.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, ClassVar, Final
 
 import structlog
 from msgspec import UNSET, Struct
 
 from fastws import policy, wire
+from fastws.command import Command, command, commands_of
 from fastws.config import EndpointConfig, LimitsConfig
 from fastws.connection import Connection
 from fastws.errors import Close, Code, StoreUnavailable, WireError
@@ -24,15 +25,9 @@ from fastws.identity import Authority, Identity, Role
 from fastws.metrics import Stats
 from fastws.wire import Message, Reply
 
-__all__ = ["Base", "Command", "Endpoint", "command"]
+__all__ = ["Base", "Endpoint", "command"]
 
 log = structlog.get_logger()
-
-Replies = Reply | list[Reply] | None
-Invalid = Mapping[str, tuple[str, str]]
-"""Field → (code, message) for a missing or ill-typed field; ``"*"`` is any other."""
-
-F = TypeVar("F", bound=Callable[..., Awaitable[Replies]])
 
 
 class Base(Struct, frozen=True):
@@ -43,39 +38,8 @@ class Base(Struct, frozen=True):
     limits: LimitsConfig
     settings: EndpointConfig
     stats: Stats
+    report: Callable[[str, str], None] = lambda service, message: None
     clock: Callable[[], float] = time.time
-
-
-class Command(Struct, frozen=True):
-    """One declared command: the source of dispatch, policy, schema and documentation."""
-
-    type: str
-    method: Callable[..., Awaitable[Replies]]
-    message: type[Message]
-    role: Role | None
-    denied: tuple[str, str] | None
-    invalid: Invalid
-    doc: str
-
-
-def command(
-    *types: str,
-    role: Role | None = None,
-    denied: tuple[str, str] | None = None,
-    invalid: str | Invalid | None = None,
-) -> Callable[[F], F]:
-    """Declare a command under its ``type`` (and older clients' aliases for it).
-
-    ``role`` is the least role that may run it, ``denied`` the code and text for others.
-    ``invalid`` names the code (and text) that older clients know for a bad field.
-    """
-    table: Invalid = {"*": (invalid, "")} if isinstance(invalid, str) else invalid or {}
-
-    def mark(method: F) -> F:
-        method.__command__ = (types, role, denied, table)  # type: ignore[attr-defined]
-        return method
-
-    return mark
 
 
 class Endpoint:
@@ -90,12 +54,7 @@ class Endpoint:
     commands: ClassVar[dict[str, Command]] = {}
 
     def __init_subclass__(cls) -> None:
-        table: dict[str, Command] = {}
-        for base in reversed(cls.__mro__):
-            for method in vars(base).values():
-                for made in _commands_of(method):
-                    table[made.type] = made
-        cls.commands = table
+        cls.commands = commands_of(cls)
 
     def __init__(self, base: Base) -> None:
         self.base = base
@@ -121,8 +80,8 @@ class Endpoint:
         """The channel of a label, made if need be; None: there is no such channel."""
         return self.hub.find(f"{self.path}/{label}")
 
-    async def initial(self, conn: Connection, label: str) -> list[Reply]:
-        """The data that follows a confirmation of ``label``."""
+    async def initial(self, conn: Connection, label: str) -> Sequence[Reply | bytes]:
+        """The data that follows a confirmation of ``label``; bytes are frames ready to go."""
         return []
 
     async def opening(self, conn: Connection, labels: Collection[str]) -> None:
@@ -171,6 +130,7 @@ class Endpoint:
             conn.error(_away())
         except Exception:
             log.exception("endpoint.open_failed", endpoint=self.path, connection=conn.id)
+            self.base.report(self.path, "opening sequence failed")
             conn.close(Close.INTERNAL)
             return
         user = None
@@ -214,8 +174,10 @@ class Endpoint:
                 conn.charge()
                 await self.binary(conn, data)
                 return
-            type_, id_ = wire.open_envelope(data)
-            conn.charge()
+            try:
+                type_, id_ = wire.open_envelope(data)
+            finally:
+                conn.charge()  # what cannot be read costs as much as what can
             await self.dispatch(conn, type_, id_, data)
         except WireError as error:
             conn.error(error, id_)
@@ -223,6 +185,7 @@ class Endpoint:
             conn.error(_away(), id_)
         except Exception:
             log.exception("endpoint.message_failed", endpoint=self.path, connection=conn.id)
+            self.base.report(self.path, "a message could not be processed")
             text = "Error processing message"
             conn.error(WireError(Code.MESSAGE_PROCESSING_ERROR, text), id_)
 
@@ -233,8 +196,13 @@ class Endpoint:
         found = self.commands.get(type)
         if found is None:
             raise WireError(Code.UNKNOWN_MESSAGE_TYPE, f"Unknown message type: {type[:64]}")
-        policy.may_run(conn.identity, found.role, found.denied)
-        message = _decode(found, data)
+        policy.may_run(
+            conn.identity,
+            found.role,
+            found.denied,
+            requires_auth=self.requires_auth and type not in BUILT_IN,
+        )
+        message = found.decode(data)
         begun = time.perf_counter()
         replies = await found.method(self, conn, message)
         for reply in [replies] if isinstance(replies, Reply) else replies or ():
@@ -292,8 +260,14 @@ class Endpoint:
 
     @command("refresh", invalid=Code.INVALID_TOKEN)
     async def refresh(self, conn: Connection, msg: wire.Refresh) -> Reply:
-        """Renew the identity on the open socket with a new token of the same wallet."""
+        """Renew the identity on the open socket with a new token of the same wallet.
+
+        A subscription that the new identity may not have is ended, and the client told.
+        """
         conn.identity = await self.base.authority.refresh(conn.identity, msg.token)
+        for label in [label for label in conn.subscriptions if not self._may(conn, label)]:
+            await self.drop(conn, label)
+            conn.subscription_ended(label, Code.SUBSCRIPTION_DENIED, policy.refusal().message)
         expires = conn.identity.expires_at
         return Reply("token_refreshed", expires_at=None if expires is None else wire.iso(expires))
 
@@ -317,7 +291,7 @@ class Endpoint:
             raise WireError(Code.UNKNOWN_FORMAT, f"Unknown format: {str(msg.format)[:32]}")
         since = None if msg.since is UNSET else msg.since
         subscription = self.attach(conn, msg.channel, since, msg.id)
-        if not subscription.recovered:
+        if since is None or not subscription.recovered:
             await self._send_initial(conn, msg.channel)
         subscription.open()
 
@@ -336,13 +310,15 @@ class Endpoint:
         if channel is None:
             raise WireError(Code.UNKNOWN_CHANNEL, f"Unknown channel: {label}")
         subscription = conn.subscriptions.get(label)
-        if subscription is None or since is not None:
-            if subscription is None:
-                self._count(conn, label)
-            else:
-                subscription.close()
+        if subscription is None:
+            self._check_room(conn, label)
             subscription = self.hub.attach(conn, channel, since)
             conn.subscriptions[label] = subscription
+            conn.grouped += self._is_grouped(label)
+        elif since is not None:
+            fresh = self.hub.attach(conn, channel, since)  # a refused one leaves the old alone
+            subscription.close()
+            conn.subscriptions[label] = subscription = fresh
         fields: dict[str, Any] = {"channel": label, **subscription.describe()}
         conn.reply(Reply("subscription_confirmed", **fields), id)
         return subscription
@@ -353,8 +329,7 @@ class Endpoint:
         if subscription is None:
             return
         subscription.close()
-        if self._is_grouped(label):
-            conn.grouped -= 1
+        conn.grouped -= self._is_grouped(label)
         await self.left(conn, label)
 
     def _may(self, conn: Connection, label: str) -> bool:
@@ -364,14 +339,15 @@ class Endpoint:
         allowed = policy.may_subscribe(identity, self.path, label)
         return allowed and not self.denied(identity, label)
 
-    def _count(self, conn: Connection, label: str) -> None:
+    def _check_room(self, conn: Connection, label: str) -> None:
+        """Raise unless one more channel is within the limits of a connection."""
         limits = self.base.limits
-        if self._is_grouped(label):
-            if conn.grouped >= limits.symbols:
-                text = f"At most {limits.symbols} {self.grouped_prefix}* channels a connection"
-                raise WireError(Code.TOO_MANY_ROWS, text, limit=limits.symbols)
-            conn.grouped += 1
-        elif len(conn.subscriptions) - conn.grouped + bool(conn.grouped) >= limits.channels:
+        grouped = self._is_grouped(label)
+        if grouped and conn.grouped >= limits.symbols:
+            text = f"At most {limits.symbols} {self.grouped_prefix}* channels a connection"
+            raise WireError(Code.TOO_MANY_ROWS, text, limit=limits.symbols)
+        used = len(conn.subscriptions) - conn.grouped + bool(conn.grouped)
+        if used >= limits.channels and not (grouped and conn.grouped):
             text = f"At most {limits.channels} channels a connection"
             raise WireError(Code.TOO_MANY_CHANNELS, text, limit=limits.channels)
 
@@ -385,33 +361,17 @@ class Endpoint:
         return subscription
 
     async def _send_initial(self, conn: Connection, label: str) -> None:
-        for reply in await self.initial(conn, label):
-            conn.tell(reply, channel=label)
-
-
-def _commands_of(method: Any) -> list[Command]:
-    """The commands a function declares; none if it is not decorated."""
-    mark = getattr(method, "__command__", None)
-    if mark is None:
-        return []
-    types, role, denied, invalid = mark
-    message = get_type_hints(method)["msg"]
-    doc = (method.__doc__ or "").strip()
-    return [Command(type_, method, message, role, denied, invalid, doc) for type_ in types]
-
-
-def _decode(found: Command, data: bytes) -> Message:
-    """Decode under the names that older clients know for a bad field."""
-    try:
-        return wire.decode(found.message, data)
-    except WireError as error:
-        field = error.fields.get("field", "")
-        code, text = found.invalid.get(field) or found.invalid.get("*") or (error.code, "")
-        if error.close is None:
-            raise WireError(code, text or error.message, **error.fields) from None
-        raise
+        for item in await self.initial(conn, label):
+            if isinstance(item, bytes):
+                conn.push(item, label)
+            else:
+                conn.tell(item, channel=label)
 
 
 def _away() -> WireError:
     text = "The database is away; try again in a few seconds"
     return WireError(Code.SERVICE_UNAVAILABLE, text, retry_after_ms=2000)
+
+
+BUILT_IN: Final = frozenset(commands_of(Endpoint))
+"""What a guest of public channels may say too."""

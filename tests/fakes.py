@@ -6,10 +6,16 @@ from typing import Any
 
 import orjson
 
-from fastws.config import LimitsConfig
+from fastws.broker import MemoryBroker
+from fastws.config import EndpointConfig, LimitsConfig
 from fastws.connection import Connection, Peer
-from fastws.identity import ANONYMOUS, Identity
+from fastws.endpoint import Base
+from fastws.hub import Hub
+from fastws.identity import ANONYMOUS, Identity, Role
 from fastws.metrics import Stats
+
+USER = Identity(wallet="UserWa11et", role=Role.USER, session_id="u", source="header")
+ADMIN = Identity(wallet="AdminWa11et", role=Role.ADMIN, session_id="a", source="header")
 
 
 class RecordingOutlet:
@@ -62,6 +68,43 @@ def make_connection(
     settings = {"limits": LimitsConfig(), "messages_per_minute": 120, "stats": Stats()}
     conn = Connection(endpoint, identity, Peer(), outlet, **(settings | options))
     return conn, outlet
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_hub(clock: Clock, limits: LimitsConfig | None = None) -> Hub:
+    """A hub of one process whose flush the test calls."""
+    broker = MemoryBroker(300, clock)
+    return Hub(broker, limits or LimitsConfig(), clock=clock, monotonic=clock)
+
+
+def make_base(hub: Hub, clock: Clock, **options: Any) -> Base:
+    """What the server hands to an endpoint; nobody can log in unless ``authority`` is given."""
+    made: dict[str, Any] = {
+        "authority": None,
+        "limits": LimitsConfig(),
+        "settings": EndpointConfig(),
+        "stats": Stats(),
+    }
+    return Base(hub=hub, clock=clock, **(made | options))
+
+
+async def opened(
+    endpoint: Any, identity: Identity = ANONYMOUS, **options: Any
+) -> tuple[Connection, RecordingOutlet, list[dict[str, Any]]]:
+    """A connection after its opening sequence, and the frames of that."""
+    conn, outlet = make_connection(endpoint, identity, **options)
+    conn.begin()
+    await settle(conn)
+    return conn, outlet, outlet.take()
 
 
 async def settle(conn: Connection) -> None:
