@@ -1,8 +1,8 @@
 """A view: the JSON frames that older clients get of a table, newest state only.
 
-``encode(since)`` gives the frame of what changed after tick ``since``, or None. It is called
-once per base and flush, whatever the number of subscribers. A full socket is skipped; its
-base stays, so the next frame it gets makes it whole.
+``encode(since)`` gives the frame (or frames) of what changed after tick ``since``, or None.
+It is called once per base and flush, whatever the number of subscribers. A full socket is
+skipped; its base stays, so the next frame it gets makes it whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from fastws.wire import Since
 
 __all__ = ["Sealable", "View", "ViewSubscription"]
 
-Encode = Callable[[int], bytes | None]
+Frames = bytes | tuple[bytes, ...] | None
+Encode = Callable[[int], Frames]
 
 
 class Sealable(Protocol):
@@ -36,7 +37,10 @@ class Sealable(Protocol):
 
 
 class View(Channel):
-    """A channel of a table: at most one frame in ``interval`` seconds per subscriber."""
+    """A channel of a table: at most one delivery in ``interval`` seconds per subscriber.
+
+    After ``at_least`` seconds without one the present state is delivered again.
+    """
 
     kind = "table"
 
@@ -57,8 +61,7 @@ class View(Channel):
         # Views of one interval are spread over it, so that not all lists fall into one flush.
         self._next = -1.0
         self._phase = (id * 0.618034) % 1.0
-        self._last = -1.0
-        self._sent_tick = -1
+        self._last = -1.0  # the last delivery; counted from the first flush with a subscriber
 
     @property
     def position(self) -> dict[str, int]:
@@ -67,6 +70,8 @@ class View(Channel):
 
     def attach(self, subscriber: Subscriber, since: Since | None) -> ViewSubscription:
         """From the present tick on: first data is the endpoint's, before ``open()``."""
+        if not self.subscriptions:
+            self._last = -1.0  # whoever comes first has just been told the present state
         if since is not None and since.epoch == self.table.epoch:
             tick = since.tick
             if isinstance(tick, int) and tick > self.table.tick:
@@ -78,14 +83,15 @@ class View(Channel):
         """Deliver to everybody who is behind, once in an interval."""
         if not self.subscriptions or now < self._next:
             return 0
+        if self._last < 0:
+            self._last = now
         tick = self.table.tick
         repeat = now - self._last >= self._at_least
-        if tick == self._sent_tick and not repeat and not self._late():
+        if not repeat and not self._late():
             return 0
         self._next = self._after(now)
         self._last = now
-        self._sent_tick = tick
-        frames: dict[int, bytes | None] = {}
+        frames: dict[int, Frames] = {}
         sends = 0
         for subscription in tuple(self.subscriptions):
             sends += subscription.serve(tick, frames, repeat)
@@ -103,8 +109,8 @@ class View(Channel):
             return now + self._interval * (1 + self._phase * 0.2)
         return now + self._interval
 
-    def frame(self, since: int, frames: dict[int, bytes | None]) -> bytes | None:
-        """The frame for a base, encoded once a flush."""
+    def frame(self, since: int, frames: dict[int, Frames]) -> Frames:
+        """The frame or frames for a base, encoded once a flush."""
         if since not in frames:
             frames[since] = self._encode(since)
         return frames[since]
@@ -121,18 +127,17 @@ class ViewSubscription(Subscription):
         super().__init__(channel, subscriber)
         self.base = base
 
-    def serve(self, tick: int, frames: dict[int, bytes | None], repeat: bool) -> int:
-        """Send the frame from its base to ``tick``; 1 if something was sent."""
+    def serve(self, tick: int, frames: dict[int, Frames], repeat: bool) -> int:
+        """Send what changed from its base to ``tick``; the number of frames sent."""
         if not self.live or self.paused or (self.base == tick and not repeat):
             return 0
         if not self.subscriber.writable:
             self.channel.skipped += 1
             return 0
         frame = self.channel.frame(-1 if repeat and self.base == tick else self.base, frames)
-        if frame is None:
-            self.base = tick
-            return 0
-        if not self.send(frame):
-            return 0
+        made = (frame,) if isinstance(frame, bytes) else frame or ()
+        for sent, one in enumerate(made):
+            if not self.send(one):
+                return sent
         self.base = tick
-        return 1
+        return len(made)
