@@ -3,7 +3,6 @@
 A `Connection` is handed an `Outlet` (a socket, or a list in a test) and a `Handler` (its
 endpoint). It owns the order of a conversation: messages are handled one after the other, in
 the order they came. It knows nothing of HTTP, frames on the wire or what a channel means.
-`Connections` is the register of those that are open.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
@@ -27,12 +26,12 @@ from fastws.identity import Identity
 from fastws.metrics import Stats
 from fastws.wire import Reply
 
-__all__ = ["Connection", "Connections", "Handler", "Outlet", "Peer"]
+__all__ = ["Connection", "Handler", "Outlet", "Peer"]
 
 log = structlog.get_logger()
 
-EXPIRY_NOTICE = 60.0
-"""Seconds before a token ends at which ``token_expiring`` is pushed (wire.md part B)."""
+PATIENCE = 0.25
+"""Share of the backlog that may wait to be read before the next message is handled."""
 
 WARN_AT = 0.2
 """Share of a bucket left at which ``limit_warning`` is pushed, once until it recovers."""
@@ -97,6 +96,7 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_bucket",
+        "_drained",
         "_handler",
         "_inbox",
         "_limits",
@@ -165,6 +165,7 @@ class Connection:
         self._warned = False
         self._inbox: deque[tuple[bytes, bool]] | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._drained: asyncio.Event | None = None
         self._reading_paused = False
 
     def __repr__(self) -> str:
@@ -193,6 +194,8 @@ class Connection:
 
     def drained(self) -> None:
         """The socket took everything: let the subscriptions catch up."""
+        if self._drained is not None:
+            self._drained.set()
         for subscription in tuple(self.subscriptions.values()):
             subscription.drained()
 
@@ -216,6 +219,9 @@ class Connection:
             if opening:
                 await self._handler.open(self)
             while self._inbox and self.close_code is None:
+                if self.outlet.pending > self._limits.backlog_bytes * PATIENCE:
+                    await self._until_drained()
+                    continue
                 data, binary = self._inbox.popleft()
                 if self._reading_paused and len(self._inbox) * 2 <= self._limits.inbox:
                     self._reading_paused = False
@@ -224,6 +230,12 @@ class Connection:
             self._inbox = None
         finally:
             self._pump = None
+
+    async def _until_drained(self) -> None:
+        """Who asks faster than he reads waits for his answers; they are not piled up."""
+        self._drained = asyncio.Event()
+        await self._drained.wait()
+        self._drained = None
 
     # ── what endpoints and the hub do with it ───────────────────────────────────────────
 
@@ -339,74 +351,3 @@ class Connection:
             "channels": {"limit": channels, "remaining": channels - used, "reset_ms": 0},
             "symbols": {"limit": symbols, "remaining": symbols - self.grouped, "reset_ms": 0},
         }
-
-
-class Connections:
-    """The open connections of this process, and the one sweep that watches their tokens."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._open: dict[str, Connection] = {}
-        self._per_wallet: Counter[str] = Counter()
-        self._empty = asyncio.Event()
-        self._empty.set()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def __iter__(self) -> Iterator[Connection]:
-        return iter(tuple(self._open.values()))
-
-    def get(self, id: str) -> Connection | None:
-        """The open connection of that id."""
-        return self._open.get(id)
-
-    def of(self, wallet: str) -> int:
-        """How many connections a wallet has open."""
-        return self._per_wallet[wallet]
-
-    async def empty(self) -> None:
-        """Wait until no connection is open."""
-        await self._empty.wait()
-
-    def add(self, conn: Connection) -> None:
-        """Register a connection."""
-        self._open[conn.id] = conn
-        self._empty.clear()
-        if conn.identity.wallet:
-            self._per_wallet[conn.identity.wallet] += 1
-
-    def remove(self, conn: Connection) -> None:
-        """Forget a connection; harmless when it is not registered."""
-        if self._open.pop(conn.id, None) is None:
-            return
-        if not self._open:
-            self._empty.set()
-        wallet = conn.identity.wallet
-        if wallet:
-            self._per_wallet[wallet] -= 1
-            if not self._per_wallet[wallet]:
-                del self._per_wallet[wallet]
-
-    def expire(self) -> None:
-        """Warn and close those whose token ends now. Call about once a second.
-
-        A sweep, not a timer each: 60 ns a connection and second against 200 bytes of handle.
-        """
-        now = self._clock()
-        for conn in self:
-            expires = conn.identity.expires_at
-            if expires is None or expires - EXPIRY_NOTICE > now:
-                continue
-            if expires <= now:
-                conn.close(Close.TOKEN_EXPIRED)
-            elif conn.told_expiry != expires:
-                conn.told_expiry = expires
-                conn.tell(Reply("token_expiring", expires_in=round(expires - now)))
-
-    def close_session(self, session_id: str) -> int:
-        """Close the sockets of a revoked session (4401); returns how many there were."""
-        found = [conn for conn in self if conn.identity.session_id == session_id]
-        for conn in found:
-            conn.close(Close.SESSION_REVOKED)
-        return len(found)
