@@ -302,7 +302,14 @@ class Endpoint:
         since: wire.Since | None = None,
         id: int | str | None = None,
     ) -> Subscription:
-        """Attach and confirm; nothing of the channel is sent before ``open()``.
+        """Join and confirm; nothing of the channel is sent before ``open()``."""
+        subscription = self.join(conn, label, since)
+        fields: dict[str, Any] = {"channel": label, **subscription.describe()}
+        conn.reply(Reply("subscription_confirmed", **fields), id)
+        return subscription
+
+    def join(self, conn: Connection, label: str, since: wire.Since | None = None) -> Subscription:
+        """The connection's subscription of a channel, made if there is none; says nothing.
 
         Raises `WireError` for an unknown channel or one too many.
         """
@@ -319,8 +326,6 @@ class Endpoint:
             fresh = self.hub.attach(conn, channel, since)  # a refused one leaves the old alone
             subscription.close()
             conn.subscriptions[label] = subscription = fresh
-        fields: dict[str, Any] = {"channel": label, **subscription.describe()}
-        conn.reply(Reply("subscription_confirmed", **fields), id)
         return subscription
 
     async def drop(self, conn: Connection, label: str) -> None:

@@ -65,8 +65,9 @@ def make_connection(
 ) -> tuple[Connection, RecordingOutlet]:
     """A connection of ``endpoint`` with a recording outlet; call ``begin()`` to open it."""
     outlet = RecordingOutlet()
+    peer = options.pop("peer", Peer())
     settings = {"limits": LimitsConfig(), "messages_per_minute": 120, "stats": Stats()}
-    conn = Connection(endpoint, identity, Peer(), outlet, **(settings | options))
+    conn = Connection(endpoint, identity, peer, outlet, **(settings | options))
     return conn, outlet
 
 

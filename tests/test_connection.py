@@ -98,6 +98,36 @@ async def test_a_reader_who_stops_is_closed_at_the_cap_and_sent_nothing_more(
     assert outlet.frames[-1] != b"after"
 
 
+async def test_who_asks_faster_than_he_reads_waits_for_his_answers(script: Script) -> None:
+    conn, outlet = make_connection(script, limits=LimitsConfig(backlog_bytes=1000, inbox=4))
+    outlet.stuck = True
+    conn.push(b"x" * 900)
+    for number in range(6):
+        conn.receive(b"%d" % number, False)
+        await asyncio.sleep(0)
+    assert script.seen == []
+    assert not outlet.reading
+    outlet.stuck, outlet.held = False, 0
+    conn.drained()
+    await settle(conn)
+    assert len(script.seen) == 6
+    assert outlet.reading
+    assert outlet.closed is None
+
+
+async def test_one_who_waits_can_be_closed(script: Script) -> None:
+    conn, outlet = make_connection(script, limits=LimitsConfig(backlog_bytes=1000))
+    outlet.stuck = True
+    conn.push(b"x" * 900)
+    conn.receive(b"1", False)
+    await asyncio.sleep(0)
+    conn.close(Close.NORMAL)
+    conn.closed(1000, "")
+    await settle(conn)
+    assert script.seen == []
+    assert not conn.busy
+
+
 async def test_nothing_is_handled_after_close(script: Script) -> None:
     conn, outlet = make_connection(script)
     conn.close(Close.NORMAL)

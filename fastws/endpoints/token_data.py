@@ -1,0 +1,216 @@
+"""``/token-data``: every token's price, for anybody (wire.md A5).
+
+Owns the legacy frames' channels and rates: all tokens now and then, one token at most once a
+second. A partial ``token_update`` is never sent: clients take it for the whole list. Knows the
+market, not where prices come from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from typing import Final
+
+import orjson
+
+from fastws import policy
+from fastws.config import MarketConfig
+from fastws.connection import Connection
+from fastws.domain.market import Market, TokenPatch
+from fastws.endpoint import Base, Endpoint, command
+from fastws.errors import Code, WireError
+from fastws.hub import Channel, Subscription, View
+from fastws.identity import Role
+from fastws.wire import Message, Reply
+
+__all__ = ["TokenData"]
+
+TOKENS: Final = "public.tokens"
+MARKET: Final = "public.market"
+PREFIX: Final = "token."
+LISTS: Final = {TOKENS: "token_update", MARKET: "market_update"}
+
+FEWEST_VIEWS: Final = 1024
+"""Token views below which nobody looks for idle ones."""
+
+AT_ONCE: Final = 100
+"""Tokens subscribed before others get their turn."""
+
+SYMBOLS_MISSING: Final = {
+    "symbols": ("INVALID_REQUEST", "symbols must be a list of symbols or addresses")
+}
+SYMBOL_MISSING: Final = {"symbol": ("INVALID_REQUEST", "Symbol is required")}
+
+
+class Symbols(Message):
+    """A message about several tokens, each a symbol or an address."""
+
+    symbols: list[str]
+
+
+class GetToken(Message):
+    """``get_token``: one token by symbol or address."""
+
+    symbol: str
+
+
+class TokenUpdate(Message):
+    """``token_update``: what a publisher says about tokens."""
+
+    data: list[TokenPatch]
+
+
+class TokenData(Endpoint):
+    """Live token prices."""
+
+    path = "token-data"
+    requires_auth = False
+    public_channels = (TOKENS, MARKET)
+    grouped_prefix = PREFIX
+
+    def __init__(self, base: Base, market: Market, config: MarketConfig) -> None:
+        super().__init__(base)
+        self._market = market
+        self._token_seconds = config.token_seconds
+        self._views: dict[str, View] = {}  # of single tokens, by label
+        self._look_at = FEWEST_VIEWS  # number of views at which the idle ones are dropped
+        self._lists = {label: market.list_view(type_, label) for label, type_ in LISTS.items()}
+        for label, encode in self._lists.items():
+            self.hub.view(f"{self.path}/{label}", market.table, encode, config.list_seconds)
+
+    # ── channels ────────────────────────────────────────────────────────────────────────
+
+    def is_public(self, label: str) -> bool:
+        """All of them."""
+        return label in LISTS or label.startswith(PREFIX)
+
+    def automatic(self, conn: Connection) -> tuple[str, ...]:
+        """Both lists."""
+        return (TOKENS, MARKET)
+
+    async def opening(self, conn: Connection, labels: Collection[str]) -> None:
+        """All tokens once, not once for each list."""
+        conn.push(self._list(TOKENS), TOKENS)
+
+    def channel(self, label: str) -> Channel | None:
+        """The lists, and ``token.<symbol or address>`` of a token there is."""
+        if not label.startswith(PREFIX):
+            return super().channel(label) if label in LISTS else None
+        view = self._views.get(label)
+        if view is None and self._market.resolve(label.removeprefix(PREFIX)) is not None:
+            if len(self._views) >= self._look_at:
+                self._drop_idle()
+            encode = self._market.token_view(label.removeprefix(PREFIX), label)
+            name = f"{self.path}/{label}"
+            view = self.hub.view(name, self._market.table, encode, self._token_seconds)
+            self._views[label] = view
+        return view
+
+    def _drop_idle(self) -> None:
+        """Forget the channels nobody follows: names are made up by clients."""
+        for label in [label for label, view in self._views.items() if not view.subscriptions]:
+            del self._views[label]
+            self.hub.drop(f"{self.path}/{label}")
+        self._look_at = max(FEWEST_VIEWS, 2 * len(self._views))
+
+    async def initial(self, conn: Connection, label: str) -> list[Reply | bytes]:
+        """The whole list, or the one token."""
+        if label in LISTS:
+            return [self._list(label)]
+        frame = self._token_frame(label)
+        return [] if frame is None else [frame]
+
+    def _list(self, label: str) -> bytes:
+        frame = self._lists[label](0)
+        if frame is None:
+            raise RuntimeError("a list from the beginning is never empty-handed")
+        return frame
+
+    def _token_frame(self, label: str) -> bytes | None:
+        """The present ``token_data``; None before the token's first seal."""
+        return self._market.token_view(label.removeprefix(PREFIX), label)(0)
+
+    # ── commands ────────────────────────────────────────────────────────────────────────
+
+    @command("subscribe_tokens", invalid=SYMBOLS_MISSING)
+    async def subscribe_tokens(self, conn: Connection, msg: Symbols) -> None:
+        """Follow tokens: a confirmation each, the summary, then a ``token_data`` each."""
+        known, unknown = self._sort(conn, msg.symbols)
+        held: list[Subscription] = []
+        for number, symbol in enumerate(known, 1):
+            held.append(self.attach(conn, PREFIX + symbol, id=msg.id))
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        summary = {"symbols": known, "count": len(known), "unknown": unknown}
+        conn.reply(Reply("tokens_subscribed", **summary), msg.id)
+        for number, subscription in enumerate(held, 1):
+            label = subscription.channel.label
+            frame = self._token_frame(label)
+            if frame is not None:
+                conn.push(frame, label)
+            subscription.open()
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    @command("unsubscribe_tokens", invalid=SYMBOLS_MISSING)
+    async def unsubscribe_tokens(self, conn: Connection, msg: Symbols) -> Reply:
+        """Stop following tokens; confirmed also where they were not followed."""
+        symbols = self._bounded(msg.symbols)
+        for symbol in symbols:
+            await self.drop(conn, PREFIX + symbol)
+            done = Reply("unsubscription_confirmed", channel=PREFIX + symbol)
+            conn.reply(done, msg.id)
+        return Reply("tokens_unsubscribed", symbols=symbols, count=len(symbols))
+
+    @command("get_token", invalid=SYMBOL_MISSING)
+    async def get_token(self, conn: Connection, msg: GetToken) -> Reply:
+        """One token."""
+        if not msg.symbol:
+            raise WireError(*SYMBOL_MISSING["symbol"])
+        data = self._market.token_json(msg.symbol)
+        if data is None:
+            raise WireError("TOKEN_NOT_FOUND", f"Token {msg.symbol[:64]} not found")
+        return Reply("token_data", symbol=msg.symbol, data=orjson.Fragment(data))
+
+    @command("get_all_tokens")
+    async def get_all_tokens(self, conn: Connection, msg: Message) -> Reply:
+        """Every token."""
+        return Reply("token_update", data=orjson.Fragment(self._market.all_tokens_json()))
+
+    @command("token_update", role=Role.ADMIN, invalid="INVALID_DATA")
+    async def token_update(self, conn: Connection, msg: TokenUpdate) -> Reply:
+        """Publish prices and metadata; subscribers see them in their next frames."""
+        try:
+            done = self._market.publish(msg.data)
+        except ValueError as error:
+            raise WireError("INVALID_DATA", str(error)) from None
+        return Reply("token_update_received", count=done.applied)
+
+    def _sort(self, conn: Connection, asked: list[str]) -> tuple[list[str], list[str]]:
+        """Which of the symbols there are and which not; raises when they are too many."""
+        known: list[str] = []
+        unknown: list[str] = []
+        for symbol in self._bounded(asked):
+            (known if self._exists(symbol) else unknown).append(symbol)
+        fresh = sum(PREFIX + symbol not in conn.subscriptions for symbol in known)
+        if conn.grouped + fresh > self.base.limits.symbols:
+            raise self._too_many()
+        return known, unknown
+
+    def _exists(self, symbol: str) -> bool:
+        try:
+            policy.check_name(PREFIX + symbol)
+        except WireError:
+            return False
+        return self._market.resolve(symbol) is not None
+
+    def _bounded(self, symbols: Iterable[str]) -> list[str]:
+        """Each once, in order; raises when they are more than anybody may follow."""
+        once = list(dict.fromkeys(symbols))
+        if len(once) > self.base.limits.symbols:
+            raise self._too_many()
+        return once
+
+    def _too_many(self) -> WireError:
+        most = self.base.limits.symbols
+        return WireError(Code.TOO_MANY_ROWS, f"At most {most} tokens a connection", limit=most)

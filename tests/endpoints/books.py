@@ -1,0 +1,32 @@
+"""A book of settings without a database, for endpoints that only read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastws.config import Config, DatabaseConfig
+from fastws.domain.settings import SettingsBook
+from fastws.hub import Hub
+from fastws.store.pool import Database
+from fastws.store.settings import Setting
+from tests.fakes import Clock
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def make_book(hub: Hub, clock: Clock, **values: Any) -> SettingsBook:
+    """A book that holds ``values``; ``__`` in a name is a dot."""
+    database = Database("postgresql://nowhere", DatabaseConfig())
+    book = SettingsBook(database, hub, Config().public_settings, clock)
+    write(book, **values)
+    return book
+
+
+def write(book: SettingsBook, **values: Any) -> None:
+    """Change settings as if the database had told."""
+    rows = {}
+    for name, value in values.items():
+        key = name.replace("__", ".")
+        rows[key] = Setting(key, value, f"about {key}", MOMENT, None)
+    book._take(rows, list(rows))
