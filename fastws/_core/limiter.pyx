@@ -10,11 +10,6 @@ from libc.math cimport ceil
 cdef class Bucket:
     """One token bucket: starts full."""
 
-    cdef readonly double rate
-    cdef readonly double burst
-    cdef double _level
-    cdef double _at
-
     def __init__(self, double rate, double burst):
         """``rate`` tokens a second up to ``burst``; `ValueError` unless both are positive."""
         if not (rate > 0 and burst > 0):
@@ -24,7 +19,7 @@ cdef class Bucket:
         self._level = burst
         self._at = -1.0
 
-    cdef inline void _fill(self, double now) noexcept:
+    cdef void _fill(self, double now) noexcept:
         if self._at >= 0 and now > self._at:
             self._level += (now - self._at) * self.rate
             if self._level > self.burst:

@@ -1,0 +1,21 @@
+from typing import Final, Literal
+
+NORMAL_CLOSURE: Final[int]
+PROTOCOL_ERROR: Final[int]
+NO_STATUS: Final[int]
+INVALID_TEXT: Final[int]
+TOO_BIG: Final[int]
+
+Event = Literal["", "text", "binary", "close", "ping", "pong", "failure"]
+
+class Messages:
+    def __init__(self, max_message: int, max_fragments: int = 64) -> None: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def code(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def waiting(self) -> int: ...
+    def feed(self, opcode: int, fin: bool, reserved: bool, payload: bytes) -> Event: ...

@@ -1,0 +1,449 @@
+"""One client's socket above picows: whole messages in, frames out, and an end that comes.
+
+picows parses single frames; `Messages` makes messages of them. This room adds what needs the
+socket itself: a budget of frames, PONGs that are never piled up, writing without a copy, a
+closing handshake that is bounded in time, and the wheel of pings that tells the slow from the
+gone. It knows nothing of JSON, users or channels. Source: RFC 6455; docs/architecture.md.
+"""
+
+import asyncio
+import logging
+import time
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+from picows.picows cimport WSFrame, WSListener, WSTransport
+
+from fastws._core.limiter cimport Bucket
+from fastws._core.messages cimport (
+    BINARY, CLOSE, FAILURE, NOTHING, PING, PONG, TEXT, Event, Messages,
+)
+
+cdef extern from "<sys/uio.h>" nogil:
+    struct iovec:
+        void* iov_base
+        size_t iov_len
+    ssize_t writev(int fd, const iovec* parts, int count)
+
+cdef extern from "<sys/ioctl.h>" nogil:
+    int ioctl(int fd, unsigned long request, ...)
+
+cdef extern from "<linux/sockios.h>" nogil:
+    enum: SIOCOUTQ
+
+CLOSE_SECONDS = 0.5
+"""Seconds between our CLOSE and the end of the socket, whatever the peer does."""
+
+cdef Py_ssize_t COPIED = 8192
+cdef int NORMAL = 1000
+cdef int PROTOCOL_ERROR = 1002
+cdef int NO_STATUS = 1005
+cdef int ABNORMAL = 1006
+cdef int POLICY = 1008
+cdef int PING_BYTES = 10
+cdef int RECORD_BYTES = 128  # what TLS may add to a ping
+
+log = logging.getLogger("fastws.socket")
+
+
+cdef class Wheel:
+    """The pings of all sockets of a worker, on one timer.
+
+    A socket from which nothing came for ``idle`` seconds is pinged; if within ``timeout`` more
+    it sends no frame and takes no byte of ours, it is closed with 1008. ``turn`` is to be
+    called about once a second; a socket is looked at when its time may have come, not before.
+    """
+
+    cdef readonly double idle
+    cdef readonly double timeout
+    cdef readonly Py_ssize_t closed
+    cdef object _clock
+    cdef list _slots  # second modulo their number -> set of sockets
+    cdef long long _turned
+
+    def __init__(self, double idle, double timeout, clock=time.monotonic):
+        """Times in seconds; `ValueError` unless they are positive."""
+        if not (idle > 0 and timeout > 0):
+            raise ValueError("idle and timeout must be positive")
+        self.idle, self.timeout, self._clock = idle, timeout, clock
+        self._slots = [set() for _ in range(int(max(idle, timeout)) + 3)]
+        self._turned = <long long> <double> clock()
+
+    def __len__(self):
+        return sum(len(slot) for slot in self._slots)
+
+    cdef double now(self) except? -1.0:
+        return self._clock()
+
+    cdef object put(self, Socket socket, double due):
+        # never into the second being turned: it would be looked at for ever
+        cdef long long second = <long long> due + 1
+        if second <= self._turned:
+            second = self._turned + 1
+        if second >= self._turned + len(self._slots):
+            second = self._turned + len(self._slots) - 1
+        socket._slot = self._slots[second % len(self._slots)]
+        (<set> socket._slot).add(socket)
+
+    def turn(self):
+        """Look at every socket whose second has come."""
+        cdef double now = self.now()
+        cdef long long until = <long long> now
+        cdef Socket socket
+        cdef double due
+        if until - self._turned > len(self._slots):  # the loop slept: once round is enough
+            self._turned = until - len(self._slots)
+        while self._turned < until:
+            self._turned += 1
+            index = self._turned % len(self._slots)
+            sockets = self._slots[index]
+            self._slots[index] = set()
+            for item in sockets:
+                socket = item
+                socket._slot = None
+                due = socket._look(now)
+                if due > 0:
+                    self.put(socket, due)
+
+
+cdef class Socket(WSListener):
+    """A WebSocket of a client: the outlet of a connection, and its listener and logger.
+
+    ``opened(socket)`` is called when the handshake is out and returns the receiver of the
+    messages. picows tells of malformed frames by writing to its logger and in no other way,
+    so this is the logger, too.
+    """
+
+    cdef object _opened
+    cdef object _receiver
+    cdef object _size_waiting    # the transport's get_write_buffer_size
+    cdef WSTransport _ws
+    cdef Wheel _wheel
+    cdef set _slot
+    cdef Messages _messages
+    cdef Bucket _frames
+    cdef bytes _owed             # payload of the latest PING that waits for a drained socket
+    cdef object _abort_timer
+    cdef int _fd                 # -1 before the handshake, under TLS, and once it is over
+    cdef bint _closing
+    cdef int _code               # what the end was about, 0 while it is open
+    cdef str _reason
+    cdef double _heard
+    cdef double _pinged          # when the PING went out that is not answered; 0 if none is
+    cdef long long _written
+    cdef long long _taken        # bytes the peer had taken when it was pinged
+    cdef readonly double rtt_ms
+
+    def __init__(self, opened, Wheel wheel not None, *, Py_ssize_t max_message,
+                 int max_fragments=64, double frame_rate=200.0, double frame_burst=1000.0):
+        """Sizes in bytes, rates in frames of any kind a second."""
+        self._opened = opened
+        self._wheel = wheel
+        self._messages = Messages(max_message, max_fragments)
+        self._frames = Bucket(frame_rate, frame_burst)
+        self._fd = -1
+        self._reason = ""
+
+    # -- what a connection does with it ----------------------------------------------------
+
+    @property
+    def open(self):
+        """Whether messages still come and go."""
+        return self._ws is not None and not self._closing
+
+    @property
+    def pending(self):
+        """Bytes taken from us that the kernel has not taken yet."""
+        return self._waiting()
+
+    @property
+    def writable(self):
+        """Whether nothing is pending."""
+        return self._ws is not None and not self._closing and self._waiting() == 0
+
+    def send(self, bytes data not None, bint binary=False):
+        """Send one message; nothing happens once the end has begun."""
+        if self._ws is not None and not self._closing:
+            self._frame(BINARY if binary else TEXT, data)
+
+    def close(self, int code, str reason not None):
+        """Send CLOSE and take no more messages; the socket is gone within `CLOSE_SECONDS`."""
+        if self._ws is None or self._closing:
+            return
+        self._end(code, reason)
+        self._say_close(_close_body(code, reason))
+
+    def abort(self):
+        """Drop the socket now."""
+        if self._ws is not None:
+            self._closing = True
+            self._ws.underlying_transport.abort()
+
+    def pause_reading(self):
+        """Let the peer wait."""
+        if self._ws is not None and not self._ws.underlying_transport.is_closing():
+            self._ws.underlying_transport.pause_reading()
+
+    def resume_reading(self):
+        """Read again."""
+        if self.open and not self._ws.underlying_transport.is_closing():
+            self._ws.underlying_transport.resume_reading()
+
+    # -- what picows tells it --------------------------------------------------------------
+
+    cpdef on_ws_connected(self, WSTransport transport):
+        """The 101 is out."""
+        transport.request = transport.response = None  # 2 KiB a connection nobody reads again
+        underlying = transport.underlying_transport
+        underlying.set_write_buffer_limits(high=0)
+        self._ws = transport
+        self._size_waiting = underlying.get_write_buffer_size
+        if not transport.is_secure:
+            self._fd = transport._socket
+        self._heard = self._wheel.now()
+        self._wheel.put(self, self._heard + self._wheel.idle)
+        opened, self._opened = self._opened, None
+        self._receiver = opened(self)
+
+    cpdef on_ws_frame(self, WSTransport transport, WSFrame frame):
+        """One frame, whole and unmasked; also those that came in one read with an end."""
+        cdef Event event
+        if self._closing:
+            if <int> frame.msg_type == CLOSE:
+                self._leave()  # the answer to our CLOSE
+            return
+        cdef double now = self._wheel.now()
+        self._heard = now
+        if self._frames.take(now):
+            self._refuse(POLICY, "Message rate limit exceeded")
+            return
+        event = self._messages.take(<int> frame.msg_type, frame.fin,
+                                    frame.rsv1 or frame.rsv2 or frame.rsv3,
+                                    frame.payload_ptr, frame.payload_size)
+        if event == TEXT or event == BINARY:
+            data, self._messages.data = self._messages.data, b""
+            if self._receiver is not None:
+                self._receiver.receive(data, event == BINARY)
+        elif event == PING:
+            self._pong(self._messages.data)
+        elif event == PONG:
+            self._ponged(self._messages.data, now)
+        elif event == CLOSE:
+            self._answer_close()
+        elif event == FAILURE:
+            self._refuse(self._messages.code, self._messages.reason)
+
+    cpdef on_ws_disconnected(self, WSTransport transport):
+        """The socket is gone."""
+        self._closing = True
+        self._fd = -1
+        if self._slot is not None:
+            self._slot.discard(self)
+            self._slot = None
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+            self._abort_timer = None
+        receiver, self._receiver = self._receiver, None
+        self._ws = None
+        self._size_waiting = None
+        if receiver is not None:
+            receiver.closed(self._code or ABNORMAL, self._reason)
+
+    cpdef pause_writing(self):
+        """The socket is full; whoever writes asks ``writable``."""
+
+    cpdef resume_writing(self):
+        """The socket has taken everything."""
+        if self._closing:
+            return
+        if self._owed is not None:
+            owed, self._owed = self._owed, None
+            self._frame(PONG, owed)
+        if self._receiver is not None:
+            self._receiver.drained()
+
+    # -- control frames --------------------------------------------------------------------
+
+    cdef object _pong(self, bytes payload):
+        # Only the latest PING needs an answer (section 5.5.3): nothing piles up.
+        if self._waiting():
+            self._owed = payload
+        else:
+            self._frame(PONG, payload)
+
+    cdef object _ponged(self, bytes payload, double now):
+        cdef double sent
+        if self._pinged and len(payload) == sizeof(double):
+            memcpy(&sent, PyBytes_AS_STRING(payload), sizeof(double))
+            if sent == self._pinged:
+                self.rtt_ms = (now - sent) * 1000.0
+                self._pinged = 0
+
+    cdef object _answer_close(self):
+        """The peer's CLOSE: say the same and leave."""
+        cdef int code = self._messages.code
+        self._end(code, self._messages.reason)
+        self._say_close(b"" if code == NO_STATUS else _close_body(code, ""))
+        self._leave()
+
+    cdef object _refuse(self, int code, str reason):
+        """The peer broke a rule: nothing is read from it any more."""
+        self._end(code, reason)
+        self._say_close(_close_body(code, reason))
+        self.pause_reading()
+
+    cdef object _say_close(self, bytes body):
+        self._frame(CLOSE, body)
+        self._ws.is_close_frame_sent = True  # or picows would say it again
+        self._abort_soon()
+
+    cdef object _end(self, int code, str reason):
+        self._closing = True
+        self._code, self._reason = code, reason
+        self._owed = None
+
+    cdef object _leave(self):
+        """Close once what is written has left; the timer ends it if that never comes."""
+        if self._ws is not None:
+            self._ws.underlying_transport.close()
+
+    cdef object _abort_soon(self):
+        if self._abort_timer is None:
+            self._abort_timer = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self.abort)
+
+    # -- liveness --------------------------------------------------------------------------
+
+    cdef double _look(self, double now) except? -1.0:
+        """Ping, close or wait, as the wheel's rule says; when to look again, 0 for never."""
+        cdef Wheel wheel = self._wheel
+        if self._ws is None or self._closing:
+            return 0
+        if self._pinged and self._heard <= self._pinged:
+            if now - self._pinged < wheel.timeout:
+                return self._pinged + wheel.timeout
+            if not self._progressed():
+                wheel.closed += 1
+                self.close(POLICY, "Heartbeat timeout")
+                return 0
+            self._heard = now  # slow, but it takes what it is sent
+        if now - self._heard < wheel.idle and self.rtt_ms > 0:
+            return self._heard + wheel.idle
+        return self._ping(now)
+
+    cdef double _ping(self, double now) except? -1.0:
+        self._taken = self._taken_by_peer()
+        self._pinged = now
+        self._frame(PING, PyBytes_FromStringAndSize(<char*> &now, sizeof(double)))
+        return now + self._wheel.timeout
+
+    cdef bint _progressed(self) except *:
+        """Whether the peer took more than the PING since that went out."""
+        cdef int ping = PING_BYTES + (RECORD_BYTES if self._ws.is_secure else 0)
+        return self._taken_by_peer() - self._taken > ping
+
+    cdef long long _taken_by_peer(self) except? -1:
+        """Bytes the peer's kernel has acknowledged, as far as ours knows."""
+        cdef int queued = 0
+        if ioctl(self._ws._socket, SIOCOUTQ, &queued) < 0:
+            queued = 0
+        return self._written - self._waiting() - queued
+
+    # -- writing ---------------------------------------------------------------------------
+
+    cdef Py_ssize_t _waiting(self) except? -1:
+        return 0 if self._size_waiting is None else self._size_waiting()
+
+    cdef object _frame(self, int opcode, bytes data):
+        """Write one frame: straight to the kernel if it takes it, else by the transport.
+
+        The payload is never copied when it is large, and nothing handed to the transport is
+        ever overwritten (picows' own buffer would be, under a full socket).
+        """
+        cdef unsigned char head[10]
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+        cdef Py_ssize_t first = _head(head, opcode, size)
+        cdef Py_ssize_t sent = 0
+        cdef iovec parts[2]
+        if self._ws.is_disconnected or self._ws.underlying_transport.is_closing():
+            return
+        self._written += first + size
+        if self._fd >= 0 and self._waiting() == 0:
+            parts[0].iov_base, parts[0].iov_len = <void*> head, first
+            parts[1].iov_base, parts[1].iov_len = <void*> PyBytes_AS_STRING(data), size
+            sent = writev(self._fd, parts, 2)
+            if sent == first + size:
+                return
+            if sent < 0:
+                sent = 0  # full, or broken: the transport finds out which
+        write = self._ws._tr_write
+        if sent >= first:
+            write(memoryview(data)[sent - first:])
+        elif size <= COPIED:
+            write(PyBytes_FromStringAndSize(<char*> head + sent, first - sent) + data)
+        else:
+            write(PyBytes_FromStringAndSize(<char*> head + sent, first - sent))
+            write(data)
+
+    # -- picows' logger --------------------------------------------------------------------
+
+    def isEnabledFor(self, level):
+        """Nothing but faults is of interest."""
+        return False
+
+    def log(self, level, message, *args):
+        """Unused."""
+
+    def debug(self, message, *args):
+        """Unused."""
+
+    def info(self, message, *args):
+        """Unused: whoever connects and leaves has lines of his own."""
+
+    def warning(self, message, *args):
+        """A fault that costs nothing."""
+        log.warning(message, *args)
+
+    def error(self, message, *args):
+        """The parser met a malformed frame; picows sends CLOSE next. Not worth a line."""
+        if self._closing:
+            return
+        found = args[0] if args and isinstance(args[0], tuple) else ()
+        if len(found) == 2 and isinstance(found[0], int):
+            self._end(found[0], str(found[1]))
+        else:
+            self._end(PROTOCOL_ERROR, "Protocol error")
+        self.pause_reading()
+        self._abort_soon()
+
+    def exception(self, message, *args):
+        """A fault of ours: picows sends CLOSE 1011 next."""
+        log.exception(message, *args)
+        if not self._closing:
+            self._end(1011, "Internal error")
+            self._abort_soon()
+
+
+cdef Py_ssize_t _head(unsigned char* head, int opcode, Py_ssize_t size) noexcept:
+    """A server's frame head (RFC 6455 section 5.2): FIN, no mask, the shortest length."""
+    cdef int shift
+    head[0] = 0x80 | opcode
+    if size < 126:
+        head[1] = <unsigned char> size
+        return 2
+    if size < 65536:
+        head[1] = 126
+        head[2], head[3] = <unsigned char> (size >> 8), <unsigned char> (size & 0xFF)
+        return 4
+    head[1] = 127
+    for shift in range(8):
+        head[2 + shift] = <unsigned char> ((size >> (56 - 8 * shift)) & 0xFF)
+    return 10
+
+
+def _close_body(int code, str reason):
+    """Code and reason of a CLOSE frame, at most 125 bytes, cut at a character."""
+    text = reason.encode()
+    if len(text) > 123:
+        text = text[:123].decode("utf-8", "ignore").encode()
+    return code.to_bytes(2, "big") + text
