@@ -1,5 +1,8 @@
 from collections.abc import Hashable
 
+from typing_extensions import disjoint_base
+
+@disjoint_base
 class Bucket:
     def __init__(self, rate: float, burst: float) -> None: ...
     @property
@@ -10,6 +13,7 @@ class Bucket:
     def remaining(self, now: float) -> float: ...
     def reset_ms(self, now: float) -> int: ...
 
+@disjoint_base
 class Buckets:
     def __init__(self, rate: float, burst: float, capacity: int = 65536) -> None: ...
     @property

@@ -1,13 +1,16 @@
 from typing import Final, Literal
 
+from typing_extensions import disjoint_base
+
 NORMAL_CLOSURE: Final[int]
 PROTOCOL_ERROR: Final[int]
 NO_STATUS: Final[int]
 INVALID_TEXT: Final[int]
 TOO_BIG: Final[int]
 
-Event = Literal["", "text", "binary", "close", "ping", "pong", "failure"]
+_Event = Literal["", "text", "binary", "close", "ping", "pong", "failure"]
 
+@disjoint_base
 class Messages:
     def __init__(self, max_message: int, max_fragments: int = 64) -> None: ...
     @property
@@ -18,4 +21,4 @@ class Messages:
     def reason(self) -> str: ...
     @property
     def waiting(self) -> int: ...
-    def feed(self, opcode: int, fin: bool, reserved: bool, payload: bytes) -> Event: ...
+    def feed(self, opcode: int, fin: bool, reserved: bool, payload: bytes) -> _Event: ...

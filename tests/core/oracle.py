@@ -82,3 +82,76 @@ class Table:
         if moved:
             self.tick = following
         return self.tick
+
+
+class Messages:
+    """RFC 6455 sections 5.2 to 5.6, 7.4 and 8.1 for one connection, frame by frame."""
+
+    def __init__(self, max_message: int, max_fragments: int) -> None:
+        self.max_message = max_message
+        self.max_fragments = max_fragments
+        self.parts: list[bytes] | None = None
+        self.kind = ""
+        self.data = b""
+        self.code = 0
+        self.reason = ""
+
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self.parts or ()))
+
+    def feed(self, opcode: int, fin: bool, reserved: bool, payload: bytes) -> str:
+        if reserved:
+            return self._fail(1002, "Reserved bits without an extension")
+        if opcode == 8:
+            return self._close(payload)
+        if opcode in (9, 10):
+            self.data = payload
+            return "ping" if opcode == 9 else "pong"
+        if opcode > 2:
+            return self._fail(1002, "Unknown opcode")
+        if opcode == 0 and self.parts is None:
+            return self._fail(1002, "A continuation of nothing")
+        if opcode != 0 and self.parts is not None:
+            return self._fail(1002, "A new message inside a fragmented one")
+        if opcode != 0:
+            self.parts, self.kind = [], "text" if opcode == 1 else "binary"
+        assert self.parts is not None
+        if self.waiting + len(payload) > self.max_message:
+            return self._fail(1009, "Message too big")
+        self.parts.append(payload)
+        if len(self.parts) > self.max_fragments:
+            return self._fail(1009, "Message in too many fragments")
+        if not fin:
+            return ""
+        self.data, self.parts = b"".join(self.parts), None
+        if self.kind == "text" and not _is_utf8(self.data):
+            return self._fail(1007, "Invalid UTF-8")
+        return self.kind
+
+    def _close(self, payload: bytes) -> str:
+        if not payload:
+            self.code, self.reason = 1005, ""
+            return "close"
+        if len(payload) == 1:
+            return self._fail(1002, "A close code of one byte")
+        code = int.from_bytes(payload[:2], "big")
+        if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
+            return self._fail(1002, "Invalid close code")
+        if not _is_utf8(payload[2:]):
+            return self._fail(1007, "Invalid UTF-8")
+        self.code, self.reason = code, payload[2:].decode()
+        return "close"
+
+    def _fail(self, code: int, reason: str) -> str:
+        self.parts = None
+        self.code, self.reason = code, reason
+        return "failure"
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
