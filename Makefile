@@ -8,13 +8,21 @@ RATE   ?= 50
 TIME   ?= 1m
 STAMP  := $(VENV)/.installed
 SOURCES := setup.py pyproject.toml $(wildcard fastws/_core/*.pyx fastws/_core/*.pxd)
+MADE   := build dist wheelhouse *.egg-info fastws/_core/*.so fastws/_core/*.c fastws/_core/*.html \
+	.mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .import_linter_cache .coverage
 
-.PHONY: serve test check bench loadtest wheel sanitize clean install
+.DEFAULT_GOAL := help
+.PHONY: help install serve test check bench loadtest soak wheel sanitize clean
 
-serve: $(STAMP)            ## the main job: database, live market, page
+help:                      ## this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(STAMP)          ## the virtual environment, with fastws built in place
+
+serve: $(STAMP)            ## the whole server: its own database, a live market, a page
 	$(BIN)/fastws serve --demo
 
-test: $(STAMP)             ## all tests
+test: $(STAMP)             ## all tests (those of the page want chromium and node, or are skipped)
 	$(BIN)/python -m pytest
 
 check: $(STAMP)            ## style, types, stubs, import contract
@@ -24,26 +32,28 @@ check: $(STAMP)            ## style, types, stubs, import contract
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy.stubtest fastws._core --ignore-missing-stub --concise
 
-bench: $(STAMP)            ## figures that take minutes
+bench: $(STAMP)            ## figures of the compiled modules and of a server, some minutes
 	$(BIN)/python -m bench
 
-loadtest: $(STAMP)         ## locust against a running server
+loadtest: $(STAMP)         ## locust against a running server: HOST, USERS, RATE, TIME
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[load]'
 	PYTHONPATH=. $(BIN)/locust -f loadtest/locustfile.py --headless --host $(HOST) \
 		--users $(USERS) --spawn-rate $(RATE) --run-time $(TIME) --only-summary
 
-wheel: $(STAMP)            ## sdist and wheel in dist/
-	rm -rf dist && $(BIN)/python -m build
+soak: $(STAMP)             ## clients that come and go for MINUTES (10): does the server grow?
+	$(BIN)/python -m bench soak
 
-sanitize:                  ## compiled modules' tests under ASan and UBSan
-	./bench/sanitize.sh
+wheel: $(STAMP)            ## sdist and wheel in dist/, tried in an empty venv without a compiler
+	./bench/wheel.sh $(BIN)/python
 
-install: $(STAMP)
+sanitize: $(STAMP)         ## compiled modules' tests under ASan and UBSan
+	./bench/sanitize.sh $(BIN)/python
 
 $(STAMP): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-clean:
-	rm -rf $(VENV) build dist *.egg-info fastws/_core/*.so .mypy_cache .ruff_cache .pytest_cache
+clean:                     ## everything made here; the data folder .fastws stays
+	rm -rf $(VENV) $(MADE)
+	find bench docs fastws loadtest tests -name __pycache__ -type d -prune -exec rm -rf {} +
