@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from typing import Any, Final
 
@@ -12,28 +11,16 @@ from aiohttp import web
 from fastws._core.limiter import Buckets
 from fastws.errors import AuthError
 from fastws.identity import Login
+from fastws.identity.addresses import address_key, parse_address
 from fastws.pages.answers import AUTH_BODY, json, limited, read_object, world
 from fastws.pages.deps import Deps
 from fastws.store.users import User
 
-__all__ = ["Auth", "address_key", "same"]
+__all__ = ["Auth", "same"]
 
 log = structlog.get_logger()
 
 COOKIE: Final = "session"
-
-
-def address_key(address: str) -> str:
-    """What an address is limited by: itself, or its /64, which one subscriber owns whole."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 class Auth:
@@ -167,9 +154,5 @@ def _is_local(request: web.Request) -> bool:
     """Whether it comes from this machine itself, not through a proxy on it."""
     if any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Real-IP")):
         return False
-    try:
-        address = ipaddress.ip_address(world(request).peer_of(request).address)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    return (mapped or address).is_loopback
+    address = parse_address(world(request).peer_of(request).address)
+    return address is not None and address.is_loopback

@@ -11,7 +11,6 @@ from solders.keypair import Keypair
 
 from fastws.errors import AuthError
 from fastws.identity import Credential
-from fastws.pages.auth import address_key
 from fastws.store.pool import Database
 from tests.identity.desk import Desk, signed
 from tests.identity.forge import SECRET
@@ -225,15 +224,6 @@ async def test_login_routes_are_limited_by_address(database: Database) -> None:
         site.now += 20
         assert (await site.get("/api/auth/status"))[0] == 200
         assert (await site.get("/api/auth/status"))[0] == 429
-
-
-def test_what_an_address_is_limited_by() -> None:
-    assert address_key("192.0.2.1") == "192.0.2.1"
-    assert address_key("::ffff:192.0.2.1") == "192.0.2.1"
-    assert address_key("2001:db8::1") == address_key("2001:db8::ffff:1") == "2001:db8::/64"
-    assert address_key("2001:db8:0:1::1") != address_key("2001:db8::1")
-    assert address_key("fe80::1%eth0") == "fe80::/64"
-    assert address_key("unix") == "unix"
 
 
 # ── the door for development ────────────────────────────────────────────────────────────────
