@@ -47,6 +47,9 @@ class Broker(Protocol):
     def listen(self, channel: str, listener: Listener) -> Callable[[], None]:
         """Hear a channel from now on; call the result to stop."""
 
+    def position(self, channel: str) -> Position:
+        """The last position known in this process, asking nobody: where a stream begins."""
+
     async def history(self, channel: str, after: int, limit: int) -> list[Publication]:
         """Kept messages with offsets above ``after``, oldest first."""
 
@@ -108,6 +111,10 @@ class MemoryBroker:
         listeners.append(listener)
         return lambda: listeners.remove(listener)
 
+    def position(self, channel: str) -> Position:
+        """See `Broker.position`."""
+        return Position(self.epoch, self._log(channel).offset)
+
     async def history(self, channel: str, after: int, limit: int) -> list[Publication]:
         """See `Broker.history`."""
         found = [item for item in self._log(channel).kept if item.position.offset > after]
@@ -115,7 +122,7 @@ class MemoryBroker:
 
     async def tail(self, channel: str) -> Position:
         """See `Broker.tail`."""
-        return Position(self.epoch, self._log(channel).offset)
+        return self.position(channel)
 
     def register(self, owner: str, handler: Owner) -> None:
         """See `Broker.register`."""

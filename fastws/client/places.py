@@ -101,9 +101,13 @@ class Places:
     def _told(self, channel: str, frame: dict[str, Any]) -> None:
         """The server says what can no longer be had."""
         place, first, last = self._places.get(channel), frame.get("from"), frame.get("to")
-        if place is None or not isinstance(first, int) or not isinstance(last, int):
+        if place is None or place.held or not isinstance(first, int) or not isinstance(last, int):
             return
-        if not place.held and last > place.offset:
+        epoch = frame.get("epoch")
+        if isinstance(epoch, int) and epoch != place.epoch:  # it numbers from 1 again
+            self.gaps.append(Gap(channel, place.offset + 1, None))
+            place.epoch, place.offset = epoch, 0
+        elif last > place.offset:
             self.gaps.append(Gap(channel, first, last))
             place.offset = last
 

@@ -104,6 +104,7 @@ class Connection:
         "_reading_paused",
         "_violations",
         "_warned",
+        "bytes_out",
         "clock",
         "close_code",
         "close_reason",
@@ -153,6 +154,7 @@ class Connection:
         self.state: Any = None  # whatever the endpoint keeps for this client
         self.messages_in = 0
         self.messages_out = 0
+        self.bytes_out = 0
         self.limiter_hits = 0
         self.close_code: int | None = None
         self.close_reason = ""
@@ -254,6 +256,11 @@ class Connection:
         """Whether its socket has taken everything so far."""
         return self.close_code is None and self.outlet.writable
 
+    @property
+    def accepted(self) -> int:
+        """Bytes its socket has taken; while this grows a slow reader still reads."""
+        return self.bytes_out - self.outlet.pending
+
     def push(self, frame: bytes, channel: str = "") -> None:
         """Send one encoded JSON frame of ``channel`` (or of no channel)."""
         self._send(frame, binary=False)
@@ -282,6 +289,7 @@ class Connection:
         if self.close_code is not None:
             return
         self.messages_out += 1
+        self.bytes_out += len(data)
         self.stats.sent(self.endpoint, len(data))
         self.outlet.send(data, binary)
         if self.outlet.pending > self._limits.backlog_bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, Protocol
 
 import structlog
@@ -21,6 +22,10 @@ class Subscriber(Protocol):
     @property
     def writable(self) -> bool:
         """Whether its socket has taken everything so far."""
+
+    @property
+    def accepted(self) -> int:
+        """Bytes its socket has taken in all; while this grows a slow reader still reads."""
 
     def push(self, frame: bytes, channel: str = "") -> None:
         """Send one encoded JSON frame."""
@@ -55,9 +60,16 @@ class Channel:
         """A subscription that delivers nothing before ``open()``."""
         raise NotImplementedError(self)
 
-    def flush(self, now: float) -> int:
-        """Deliver what is due; returns the number of sends. ``now`` is monotonic seconds."""
+    def deliver(self, now: float) -> Iterator[int]:
+        """Deliver what is due, yielding the sends of each subscriber: a flush may pause there.
+
+        ``now`` is monotonic seconds.
+        """
         raise NotImplementedError(self)
+
+    def flush(self, now: float) -> int:
+        """Deliver what is due without a pause; the number of sends."""
+        return sum(self.deliver(now))
 
     def end(self, code: str, message: str) -> None:
         """Take the channel from everybody, and say so."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from fastws.broker import Broker, Position
+from fastws.broker import Broker
 from fastws.config import LimitsConfig
 from fastws.errors import Unavailable
 from fastws.hub.channel import Channel, Subscriber, Subscription
@@ -35,7 +35,6 @@ class Hub:
         broker: Broker,
         limits: LimitsConfig,
         *,
-        epoch: int | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -43,7 +42,6 @@ class Hub:
         self._limits = limits
         self._clock = clock
         self._monotonic = monotonic
-        self._epoch = int(clock() * 1000) if epoch is None else epoch
         self._channels: dict[str, Channel] = {}
         self._tables: list[tuple[Sealable, float]] = []
         self._sealed_at: dict[int, float] = {}
@@ -68,9 +66,15 @@ class Hub:
             return found
         if found is not None:
             raise ValueError(f"{name} is not a stream")
-        position = Position(getattr(self._broker, "epoch", self._epoch), 0)
-        keep = self._limits.history if keep is None else keep
-        made = Stream(name, next(self._ids), self._broker, position, keep, self._clock)
+        made = Stream(
+            name,
+            next(self._ids),
+            self._broker,
+            self._broker.position(name),
+            self._limits.history if keep is None else keep,
+            self._clock,
+            self._limits.stall_seconds,
+        )
         self._channels[name] = made
         return made
 
@@ -132,9 +136,10 @@ class Hub:
             begun = self._monotonic()
             try:
                 await self._pass(begun)
-                if begun - checked >= TAIL_CHECK_SECONDS:
+                due = begun - checked >= TAIL_CHECK_SECONDS
+                if due:
                     checked = begun
-                    await self.check_tails()
+                await self.check_tails(known=not due)
             except Unavailable:
                 log.warning("hub.broker_away")
             except Exception:
@@ -149,20 +154,14 @@ class Hub:
         self.seal(now)
         begun, sends = self._monotonic(), 0
         for channel in self._in_order():
-            sends += channel.flush(now)
-            if channel.kind == "stream":
-                self._close_stalled(channel, now)
-            if sends >= SLICE_SENDS or self._monotonic() - begun >= SLICE_SECONDS:
-                await asyncio.sleep(0)
-                begun, sends = self._monotonic(), 0
+            for made in channel.deliver(now):
+                sends += made
+                if sends >= SLICE_SENDS or self._monotonic() - begun >= SLICE_SECONDS:
+                    await asyncio.sleep(0)
+                    begun, sends = self._monotonic(), 0
 
-    def _close_stalled(self, channel: Channel, now: float) -> None:
-        for subscription in tuple(channel.subscriptions):
-            if subscription.watch(now) >= self._limits.stall_seconds:
-                subscription.subscriber.stalled()
-
-    async def check_tails(self) -> None:
-        """Make up for publications that were lost on the way."""
+    async def check_tails(self, *, known: bool = False) -> None:
+        """Make up for publications that were lost on the way; ``known``: where some are."""
         for channel in self.channels:
-            if isinstance(channel, Stream):
+            if isinstance(channel, Stream) and (channel.behind or not known):
                 await channel.check_tail()

@@ -2,13 +2,15 @@
 
 A publication heard from the broker is a hint: only the successor of the last one is taken,
 what is missing is fetched from the broker's history. A cursor behind the ring gets a ``gap``
-message, never silence.
+message, never silence. A new epoch numbers from 1 again: a ``gap`` names it, with what of the
+old one was not delivered.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -41,11 +43,13 @@ class Stream(Channel):
         position: Position,
         keep: int,
         clock: Callable[[], float] = time.time,
+        stall: float = math.inf,
     ) -> None:
         super().__init__(name, id)
         self._broker = broker
         self._clock = clock
         self._keep = keep
+        self._stall = stall  # seconds
         self._ring: dict[int, bytes] = {}
         self.epoch, self.offset = position
         self.gaps = 0  # holes seen in what the broker delivered
@@ -79,9 +83,9 @@ class Stream(Channel):
 
     def _hear(self, publication: Publication) -> None:
         (epoch, offset), payload = publication
-        if epoch != self.epoch:
-            self._restart(epoch, offset - 1)
-        if offset <= self.offset:
+        if epoch > self.epoch:
+            self._restart(epoch)
+        if epoch < self.epoch or offset <= self.offset:
             return
         if offset > self.offset + 1:
             self.gaps += 1
@@ -97,30 +101,38 @@ class Stream(Channel):
         for subscription in tuple(self.subscriptions):
             subscription.catch_up()
 
-    def _restart(self, epoch: int, offset: int) -> None:
-        """A new numbering: everybody is told that what lies between cannot be had."""
+    def _restart(self, epoch: int) -> None:
+        """A new numbering. Epochs grow, so what comes late from an older one is not heard."""
         log.info("stream.new_epoch", channel=self.name, epoch=epoch)
-        self.epoch, self.offset = epoch, offset
-        self._ring.clear()
         for subscription in self.subscriptions:
-            subscription.cursor = offset
+            subscription.restart()
+        self.epoch, self.offset = epoch, 0
+        self._ring.clear()
+        for subscription in tuple(self.subscriptions):
+            subscription.catch_up()
 
     async def check_tail(self) -> None:
         """Compare with the broker and fetch what was lost on the way."""
         tail = await self._broker.tail(self.name)
-        if tail.epoch != self.epoch:
-            self._restart(tail.epoch, tail.offset)
-        while self.offset < tail.offset:
-            missing = await self._broker.history(self.name, self.offset, FILL_AT_ONCE)
-            missing = [item for item in missing if item.position.offset > self.offset]
-            if not missing:
+        if tail.epoch > self.epoch:
+            self._restart(tail.epoch)
+        while tail.epoch == self.epoch and self.offset < tail.offset:
+            after = self.offset
+            missing = await self._broker.history(self.name, after, FILL_AT_ONCE)
+            if self.epoch != tail.epoch:  # a new numbering began while we waited
+                return
+            self._fill([item for item in missing if item.position.epoch == tail.epoch])
+            if self.offset == after:
                 self._skip_to(tail.offset)
-            for item in missing:
-                if item.position.offset > self.offset + 1:
-                    self._skip_to(item.position.offset - 1)
-                if item.position.offset == self.offset + 1:
-                    self._take(item.position.offset, item.payload)
         self._behind = False
+
+    def _fill(self, missing: list[Publication]) -> None:
+        """Take what was fetched; publications heard meanwhile are in it again."""
+        for (_, offset), payload in missing:
+            if offset > self.offset + 1:
+                self._skip_to(offset - 1)
+            if offset == self.offset + 1:
+                self._take(offset, payload)
 
     def _skip_to(self, offset: int) -> None:
         """Messages up to ``offset`` are lost for good; cursors will say so."""
@@ -152,22 +164,28 @@ class Stream(Channel):
         """The encoded message of an offset, if it is still in the ring."""
         return self._ring.get(offset)
 
-    def gap(self, first: int, last: int) -> bytes:
-        """The frame that tells of messages that can no longer be had."""
-        fields = {"from": first, "to": last}
+    def gap(self, first: int, last: int, epoch: int | None = None) -> bytes:
+        """The frame that tells of messages that can no longer be had.
+
+        With ``epoch``: they belong to the numbering before it, and no more of that will come.
+        """
+        fields: dict[str, Any] = {"from": first, "to": last}
+        if epoch is not None:
+            fields["epoch"] = epoch
         return wire.encode("gap", fields, self._clock(), channel=self.label)
 
-    def flush(self, now: float) -> int:
-        """Streams are delivered when heard; a flush looks for those that make no progress."""
+    def deliver(self, now: float) -> Iterator[int]:
+        """Streams are delivered when heard; here those are closed that make no progress."""
         for subscription in tuple(self.subscriptions):
-            subscription.watch(now)
-        return 0
+            if subscription.watch(now) >= self._stall:
+                subscription.subscriber.stalled()
+            yield 0
 
 
 class StreamSubscription(Subscription):
     """A cursor: the offset of the last message sent."""
 
-    __slots__ = ("_given", "_waiting_since", "cursor")
+    __slots__ = ("_accepted", "_given", "_lost", "_waiting_since", "cursor")
 
     channel: Stream
 
@@ -176,6 +194,13 @@ class StreamSubscription(Subscription):
         self.cursor = cursor
         self._given = False
         self._waiting_since = -1.0
+        self._accepted = 0
+        self._lost: tuple[int, int] | None = None  # of the numbering before this one
+
+    @property
+    def behind(self) -> bool:
+        """Whether something waits to be sent."""
+        return self._lost is not None or self.cursor < self.channel.offset
 
     def recover(self, since: Since) -> None:
         """Go back to where the client stopped, if everything after it is still here."""
@@ -199,29 +224,44 @@ class StreamSubscription(Subscription):
             fields["recovered"] = self.recovered
         return fields
 
+    def restart(self) -> None:
+        """The numbering ends here: remember what of it was not sent, and begin anew."""
+        if self._lost is None:
+            self._lost = (self.cursor + 1, self.channel.offset)
+        self.cursor = 0
+
     def catch_up(self) -> None:
         """Send from the cursor while the socket takes it."""
-        stream = self.channel
-        while self.live and not self.paused and self.cursor < stream.offset:
+        while self.live and not self.paused and self.behind:
             if not self.subscriber.writable:
-                stream.skipped += 1
+                self.channel.skipped += 1
                 return
-            following = self.cursor + 1
-            message = stream.message(following)
-            if message is None:
-                last = stream.floor - 1
-                if self.send(stream.gap(following, last)):
-                    self.cursor = last
-            elif self.send(message):
-                self.cursor = following
-            self._waiting_since = -1.0
+            self._send_next()
+
+    def _send_next(self) -> None:
+        stream = self.channel
+        if self._lost is not None:
+            frame = stream.gap(*self._lost, epoch=stream.epoch)
+            self._lost = None
+            self.send(frame)
+            return
+        first = last = self.cursor + 1
+        message = stream.message(first)
+        if message is None:
+            last = stream.floor - 1
+            message = stream.gap(first, last)
+        self.cursor = last
+        self.send(message)
 
     def watch(self, now: float) -> float:
         """Seconds for which something waits and the socket has taken nothing."""
-        if not self.live or self.paused or self.cursor >= self.channel.offset:
-            self._waiting_since = -1.0
-        elif self.subscriber.writable:
+        if self.live and self.subscriber.writable:
             self.catch_up()
-        elif self._waiting_since < 0:
+        if not self.live or self.paused or not self.behind:
+            self._waiting_since = -1.0
+            return 0.0
+        accepted = self.subscriber.accepted
+        if self._waiting_since < 0 or accepted > self._accepted:
             self._waiting_since = now
-        return 0.0 if self._waiting_since < 0 else now - self._waiting_since
+        self._accepted = accepted
+        return now - self._waiting_since

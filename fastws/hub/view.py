@@ -8,7 +8,7 @@ skipped; its base stays, so the next frame it gets makes it whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from fastws.errors import Code, WireError
@@ -79,23 +79,21 @@ class View(Channel):
                 raise WireError(Code.INVALID_SINCE, text)
         return ViewSubscription(self, subscriber, self.table.tick)
 
-    def flush(self, now: float) -> int:
+    def deliver(self, now: float) -> Iterator[int]:
         """Deliver to everybody who is behind, once in an interval."""
         if not self.subscriptions or now < self._next:
-            return 0
+            return
         if self._last < 0:
             self._last = now
         tick = self.table.tick
         repeat = now - self._last >= self._at_least
         if not repeat and not self._late():
-            return 0
+            return
         self._next = self._after(now)
         self._last = now
         frames: dict[int, Frames] = {}
-        sends = 0
         for subscription in tuple(self.subscriptions):
-            sends += subscription.serve(tick, frames, repeat)
-        return sends
+            yield subscription.serve(tick, frames, repeat)
 
     def _late(self) -> bool:
         tick = self.table.tick
