@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import structlog
 from msgspec import Struct, field
 
-from fastws._core.socket import Receiver, Socket, Wheel
+from fastws._core.socket import Socket, Wheel
 from fastws.config import GatewayConfig, LimitsConfig
 from fastws.connection import Connection, Outlet, Peer
 from fastws.endpoint import Endpoint
@@ -26,6 +26,9 @@ from fastws.gateway.proxies import Proxies
 from fastws.gateway.upgrade import hand_over
 from fastws.identity import Credential, Identity
 from fastws.identity.addresses import address_key
+
+if TYPE_CHECKING:
+    from fastws._core.socket import Receiver
 
 __all__ = ["Door", "Http", "Peek", "World"]
 
