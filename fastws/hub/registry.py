@@ -154,11 +154,14 @@ class Hub:
         self.seal(now)
         begun, sends = self._monotonic(), 0
         for channel in self._in_order():
-            for made in channel.deliver(now):
-                sends += made
-                if sends >= SLICE_SENDS or self._monotonic() - begun >= SLICE_SECONDS:
-                    await asyncio.sleep(0)
-                    begun, sends = self._monotonic(), 0
+            try:
+                for made in channel.deliver(now):
+                    sends += made
+                    if sends >= SLICE_SENDS or self._monotonic() - begun >= SLICE_SECONDS:
+                        await asyncio.sleep(0)
+                        begun, sends = self._monotonic(), 0
+            except Exception:  # its fault is not that of the channels after it
+                log.exception("hub.deliver_failed", channel=channel.name)
 
     async def check_tails(self, *, known: bool = False) -> None:
         """Make up for publications that were lost on the way; ``known``: where some are."""
