@@ -92,8 +92,8 @@ class Endpoint:
     async def left(self, conn: Connection, label: str) -> None:
         """A client unsubscribed from ``label``."""
 
-    async def closed(self, conn: Connection) -> None:
-        """A connection is gone."""
+    def closed(self, conn: Connection) -> None:
+        """A connection is gone; its subscriptions are still there to be read."""
 
     def is_public(self, label: str) -> bool:
         """Whether anybody at all may follow ``label`` here."""

@@ -23,6 +23,7 @@ class Script:
     def __init__(self) -> None:
         self.seen: list[bytes] = []
         self.opened = False
+        self.ended: list[list[str]] = []
         self.gate: asyncio.Event | None = None
 
     async def open(self, conn: Connection) -> None:
@@ -34,8 +35,8 @@ class Script:
         self.seen.append(data)
         conn.charge()
 
-    async def closed(self, conn: Connection) -> None:
-        raise AssertionError("not called by a connection")
+    def closed(self, conn: Connection) -> None:
+        self.ended.append(list(conn.subscriptions))
 
 
 @pytest.fixture

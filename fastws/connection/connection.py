@@ -78,7 +78,9 @@ class Outlet(Protocol):
 class Handler(Protocol):
     """What a connection needs of its endpoint."""
 
-    path: str
+    @property
+    def path(self) -> str:
+        """The endpoint's path, the label of its figures."""
 
     async def open(self, conn: Connection) -> None:
         """Run the opening sequence."""
@@ -86,8 +88,8 @@ class Handler(Protocol):
     async def handle(self, conn: Connection, data: bytes, binary: bool) -> None:
         """Handle one message; raises nothing."""
 
-    async def closed(self, conn: Connection) -> None:
-        """Forget the connection."""
+    def closed(self, conn: Connection) -> None:
+        """The connection is gone; its subscriptions are still there to be read."""
 
 
 class Connection:
@@ -206,14 +208,15 @@ class Connection:
         if self.close_code is None:
             self.close_code, self.close_reason = code, reason
         self._inbox = None
-        for subscription in tuple(self.subscriptions.values()):
-            subscription.close()
-        self.subscriptions.clear()
         if self._pump is not None:
             self._pump.cancel()
         self.stats.closed(self.endpoint, self.close_code)
+        self._handler.closed(self)
         if self.on_gone is not None:
             self.on_gone(self)
+        for subscription in tuple(self.subscriptions.values()):
+            subscription.close()
+        self.subscriptions.clear()
 
     async def _work(self, opening: bool = False) -> None:
         """Handle what waits, in order, then end: an idle connection owns no task."""

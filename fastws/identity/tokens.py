@@ -152,5 +152,5 @@ class Tokens:
             raise AuthError(text, "malformed") from None
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**40

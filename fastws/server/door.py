@@ -16,7 +16,7 @@ from fastws.endpoint import Endpoint
 from fastws.errors import AuthError, Close, StoreUnavailable, WireError
 from fastws.identity import ANONYMOUS, Authority, Credential, Identity, OriginRule
 from fastws.metrics import Stats
-from fastws.store.connections import ConnectionLog
+from fastws.store.connections import Closed, ConnectionLog, Opened
 
 __all__ = ["PREFIX", "Door"]
 
@@ -37,6 +37,7 @@ class Door:
         recorded: ConnectionLog,
         limits: LimitsConfig,
         stats: Stats,
+        environment: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._authority = authority
@@ -45,6 +46,7 @@ class Door:
         self._recorded = recorded
         self._limits = limits
         self._stats = stats
+        self._environment = environment
         self._clock = clock
         self._paths: dict[str, Endpoint] = {}
         for endpoint in endpoints:
@@ -97,7 +99,7 @@ class Door:
         )
         self._connections.add(conn)
         self._stats.opened(conn.endpoint)
-        self._recorded.opened(conn)
+        self._record(conn)
         log.info("ws.connected", prefix=f"ws.{conn.endpoint}", **facts(conn))
         if isinstance(who, StoreUnavailable) and endpoint.requires_auth:
             conn.close(Close.TRY_LATER)
@@ -114,10 +116,36 @@ class Door:
     def _most(self) -> int:
         return self._limits.user_connections
 
+    def _record(self, conn: Connection) -> None:
+        self._recorded.opened(
+            Opened(
+                id=conn.id,
+                address=conn.peer.address,
+                user_agent=conn.peer.user_agent,
+                wallet=conn.identity.wallet,
+                nickname=conn.identity.nickname,
+                environment=self._environment,
+                origin=conn.peer.origin,
+                at=conn.opened_at,
+            )
+        )
+
     def _gone(self, conn: Connection) -> None:
         self._connections.remove(conn)
-        self._recorded.closed(conn)
-        seconds = round(self._clock() - conn.opened_at, 1)
+        now = self._clock()
+        seconds = round(now - conn.opened_at, 1)
+        self._recorded.closed(
+            Closed(
+                id=conn.id,
+                at=now,
+                seconds=seconds,
+                code=conn.close_code or 0,
+                reason=conn.close_reason,
+                topics=list(conn.subscriptions),
+                received=conn.messages_in,
+                sent=conn.messages_out,
+            )
+        )
         log.info(
             "ws.disconnected",
             prefix=f"ws.{conn.endpoint}",

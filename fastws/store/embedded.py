@@ -162,19 +162,17 @@ class EmbeddedPostgres:
 
     def _wait_until_ready(self) -> None:
         """PostgreSQL writes its state into line 8 of postmaster.pid."""
-        process = self._process
-        if process is None:
-            raise RuntimeError("not running")
         until = time.monotonic() + START_SECONDS
         pid_file = self._data / "postmaster.pid"
         while time.monotonic() < until:
-            if process.poll() is not None:
+            if self._process is None:
+                raise RuntimeError("not running")
+            if self._process.poll() is not None:
                 lines = (self._folder / "postgres.log").read_text("utf-8", "replace").splitlines()
                 said = next((x for x in lines if "FATAL" in x or "PANIC" in x), "see postgres.log")
                 if "lock file" in said and time.monotonic() < until - START_SECONDS / 2:
                     time.sleep(0.1)  # the last one is still going down
                     self._run(self._socket_folder())
-                    process = self._process
                     continue
                 raise StartError(f"The private database did not start: {said}")
             with contextlib.suppress(OSError, IndexError):

@@ -65,7 +65,7 @@ class Settings:
             RETURNING {_COLUMNS}
         """  # noqa: S608 - constant
         asked = connection or self._database
-        row = await asked.fetchrow(sql, key, value, description, by)
+        row: Any = await asked.fetchrow(sql, key, value, description, by)
         return _setting(row)
 
 
