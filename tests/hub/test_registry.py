@@ -140,7 +140,7 @@ def test_streams_come_before_tables(hub: Hub, clock: Clock) -> None:
     for name in ("a/view", "a/stream", "b/view", "b/stream"):
         made = hub.view(name, table, frame, 0.0) if "view" in name else hub.stream(name)
         hub.attach(Reader(), made).open()
-        made.deliver = lambda now, kind=made.kind: order.append(kind) or iter(())  # type: ignore
+        made.deliver = lambda now, kind=made.kind: order.append(kind) or iter(())  # type: ignore[method-assign]
     hub.flush(clock.now)
     assert order == ["stream", "stream", "table", "table"]
 
