@@ -4,8 +4,9 @@ It owns what is typed and what is shown; the conversation itself is `fastws.clie
 needs no server of its own process and nothing of one but its address.
 """
 
+from fastws.console.check import CHECKS, check
 from fastws.console.names import ENDPOINTS, endpoint_name
 from fastws.console.options import Options
 from fastws.console.session import run
 
-__all__ = ["ENDPOINTS", "Options", "endpoint_name", "run"]
+__all__ = ["CHECKS", "ENDPOINTS", "Options", "check", "endpoint_name", "run"]

@@ -15,6 +15,7 @@ from fastws.errors import Unavailable
 from fastws.hub.channel import Channel, Subscriber, Subscription
 from fastws.hub.stream import Stream
 from fastws.hub.view import Encode, Sealable, View
+from fastws.metrics import Histogram
 from fastws.wire import Since
 
 __all__ = ["Hub"]
@@ -37,11 +38,13 @@ class Hub:
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        delays: Histogram | None = None,
     ) -> None:
         self._broker = broker
         self._limits = limits
         self._clock = clock
         self._monotonic = monotonic
+        self._delays = delays or Histogram()  # from a seal or a publication to the writes
         self._channels: dict[str, Channel] = {}
         self._tables: list[tuple[Sealable, float]] = []
         self._sealed_at: dict[int, float] = {}
@@ -74,6 +77,7 @@ class Hub:
             self._limits.history if keep is None else keep,
             self._clock,
             self._limits.stall_seconds,
+            self._delays,
         )
         self._channels[name] = made
         return made

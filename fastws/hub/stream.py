@@ -20,6 +20,7 @@ from fastws import wire
 from fastws.broker import Broker, Position, Publication
 from fastws.errors import Code, WireError
 from fastws.hub.channel import Channel, Subscriber, Subscription
+from fastws.metrics import Histogram
 from fastws.wire import Since
 
 __all__ = ["Stream", "StreamSubscription"]
@@ -44,12 +45,14 @@ class Stream(Channel):
         keep: int,
         clock: Callable[[], float] = time.time,
         stall: float = math.inf,
+        delays: Histogram | None = None,
     ) -> None:
         super().__init__(name, id)
         self._broker = broker
         self._clock = clock
         self._keep = keep
         self._stall = stall  # seconds
+        self._delays = delays or Histogram()
         self._ring: dict[int, bytes] = {}
         self.epoch, self.offset = position
         self.gaps = 0  # holes seen in what the broker delivered
@@ -73,7 +76,10 @@ class Stream(Channel):
         def encode(offset: int) -> bytes:
             return wire.encode(type, {**fields, "offset": offset}, now, channel=label)
 
-        return await self._broker.publish(self.name, encode)
+        begun = time.perf_counter()
+        position = await self._broker.publish(self.name, encode)
+        self._delays.observe(time.perf_counter() - begun)
+        return position
 
     def close(self) -> None:
         """Stop listening to the broker."""

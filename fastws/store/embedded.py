@@ -67,7 +67,18 @@ class EmbeddedPostgres:
         except BaseException:
             self.stop()
             raise
-        return f"postgresql://{USER}@/postgres?host={sockets}"
+        return self._url(sockets)
+
+    def running(self) -> str:
+        """The URL of the server that another process runs over this folder; empty if none."""
+        try:
+            with (self._folder / "lock").open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._url(self._socket_folder())
+        except OSError:
+            return ""
+        return ""
 
     @property
     def pid(self) -> int | None:
@@ -86,6 +97,9 @@ class EmbeddedPostgres:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _url(self, sockets: Path) -> str:
+        return f"postgresql://{USER}@/postgres?host={sockets}"
 
     def _take_folder(self) -> None:
         try:

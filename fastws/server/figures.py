@@ -1,0 +1,115 @@
+"""The figures of a server: what each room counts, under the names operators know."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from fastws.gateway import Gateway
+from fastws.metrics import Counts, exposition
+from fastws.server.rooms import Rooms
+from fastws.server.tasks import Tasks
+
+__all__ = ["figures"]
+
+Labelled = dict[str, tuple[str, tuple[str, ...], Counts]]
+"""Name → sentence, label names, and a callable that reads the figures."""
+
+
+def figures(
+    rooms: Rooms, gateway: Gateway, tasks: Tasks, answered: Counter[tuple[str, str]]
+) -> Callable[[], bytes]:
+    """A function that writes all of them in Prometheus' text format."""
+    connections, hub, feed = rooms.connections, rooms.hub, rooms.market.feed
+    gauges = {
+        "subscriptions": ("Subscriptions now", lambda: sum(_followers(rooms).values())),
+        "channels": ("Channels there are", lambda: len(hub.channels)),
+        "pending_bytes": (
+            "Bytes waiting in our buffers",
+            lambda: sum(conn.outlet.pending for conn in connections),
+        ),
+        "flush_seconds": ("Time the last flush took", lambda: hub.lag),
+        "sockets": ("Sockets held, of any kind", lambda: gateway.open_sockets),
+        "pending_heads": ("Request heads being read", lambda: gateway.pending_heads),
+        "connection_rows_waiting": (
+            "Rows of websocket_connections not written yet",
+            lambda: rooms.recorded.waiting,
+        ),
+        "database_available": ("1: it answers", lambda: float(rooms.database.available)),
+        "tokens": ("Tokens in the market", lambda: len(rooms.market)),
+        "feed_age_seconds": (
+            "Since the last price came; -1 before the first",
+            lambda: -1.0 if (age := feed.age()) is None else age,
+        ),
+    }
+    counts: Labelled = {
+        "skipped": (
+            "Frames put off because a socket was full",
+            (),
+            lambda: {(): sum(channel.skipped for channel in hub.channels)},
+        ),
+        "channel_messages": (
+            "Frames delivered, by kind of channel",
+            ("kind",),
+            lambda: _delivered(rooms),
+        ),
+        "auth_results": (
+            "Credentials judged, by where they were found",
+            ("source", "outcome"),
+            lambda: rooms.authority.results,
+        ),
+        "gateway_accepted": ("Sockets admitted", (), lambda: {(): gateway.accepted}),
+        "gateway_refused": (
+            "Sockets and requests turned away",
+            ("reason",),
+            lambda: {(reason,): n for reason, n in gateway.refused.items()},
+        ),
+        "heartbeat_timeouts": ("Silent peers closed", (), lambda: {(): rooms.wheel.closed}),
+        "http_answers": ("Answers to requests", ("route", "status"), lambda: answered),
+        "connection_rows_dropped": (
+            "Rows of websocket_connections given up",
+            (),
+            lambda: {(): rooms.recorded.dropped},
+        ),
+        "task_failures": (
+            "Background tasks that failed",
+            ("task",),
+            lambda: {(name,): n for name, n in tasks.failures.items()},
+        ),
+        "feed_updates": ("Price changes taken in", (), lambda: {(): feed.updates}),
+        "feed_problems": (
+            "What was wrong with the feed",
+            ("kind",),
+            lambda: {
+                (kind,): getattr(feed, kind)
+                for kind in ("ignored", "malformed", "out_of_order", "gaps", "reconnects")
+            },
+        ),
+    }
+    states: Labelled = {
+        "channel_subscriptions": (
+            "Subscriptions by kind of channel",
+            ("kind",),
+            lambda: {(kind,): n for kind, n in _followers(rooms).items()},
+        ),
+        "feed_status": (
+            "1 for the state the feed is in",
+            ("source", "status"),
+            lambda: {(feed.name, feed.status.value): 1},
+        ),
+    }
+    return exposition(rooms.stats, gauges, counts, states)
+
+
+def _followers(rooms: Rooms) -> Mapping[str, int]:
+    found: Counter[str] = Counter()
+    for channel in rooms.hub.channels:
+        found[channel.kind] += len(channel.subscriptions)
+    return found
+
+
+def _delivered(rooms: Rooms) -> Mapping[tuple[str], int]:
+    found: Counter[tuple[str]] = Counter()
+    for channel in rooms.hub.channels:
+        found[channel.kind,] += channel.messages
+    return found
