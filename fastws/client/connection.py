@@ -45,6 +45,20 @@ class Client:
     as it should be with a client that is too slow.
     """
 
+    # What there is before the first connection.
+    established: Frame | None = None
+    """The frame that ended the opening of the present connection."""
+    connects = 0
+    frames_in = 0
+    _http: aiohttp.ClientSession | None = None
+    _socket: aiohttp.ClientWebSocketResponse | None = None
+    _reader: asyncio.Task[None] | None = None
+    _opening: asyncio.Future[None] | None = None
+    _renewal: asyncio.Task[None] | None = None
+    _last_error: Frame | None = None
+    _drain_seconds: float | None = None
+    _ended: Closed | None = None
+
     def __init__(
         self,
         url: str,
@@ -70,10 +84,6 @@ class Client:
         self.places = Places()
         self.latencies: deque[float] = deque(maxlen=LATENCIES)
         """Round trips of the last pings, seconds."""
-        self.established: Frame | None = None
-        """The frame that ended the opening of the present connection."""
-        self.connects = 0
-        self.frames_in = 0
         self._via = via
         self._new_token = new_token
         self._protocols = tuple(protocols)
@@ -88,18 +98,10 @@ class Client:
         self._sleep = sleep
         self._max_message = max_message
         self._open_seconds = open_seconds
-        self._http: aiohttp.ClientSession | None = None
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._opening: asyncio.Future[None] | None = None
         self._frames: asyncio.Queue[Frame | None] = asyncio.Queue(waiting)
         self._requests = Requests()
-        self._renewal: asyncio.Task[None] | None = None
         self._wanted: dict[str, Frame] = {}
         self._confirmed: set[str] = set()
-        self._last_error: Frame | None = None
-        self._drain_seconds: float | None = None
-        self._ended: Closed | None = None
 
     # ── life ────────────────────────────────────────────────────────────────────────────
 

@@ -414,12 +414,25 @@ async def test_waiting_is_counted_from_the_last_progress() -> None:
 # ── all of it at random ─────────────────────────────────────────────────────────────────
 
 
+class Strict(Reader):
+    """A reader that knows, at the moment it is told of a gap, what could have been sent."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def push(self, frame: bytes, channel: str = "") -> None:
+        super().push(frame, channel)
+        told = orjson.loads(frame)
+        if told["type"] == "gap" and "epoch" not in told:
+            assert told["to"] == self.stream.floor - 1, "no more than what cannot be had"
+
+
 class Client:
     """What a client makes of the frames: the messages it has, and those it was told it lost."""
 
     def __init__(self, world: World, epoch: int, offset: int) -> None:
-        self.world = world
-        self.reader = Reader()
+        self.reader = Strict(world.stream)
         self.epoch, self.offset = epoch, offset
         self.subscription: StreamSubscription | None = None
         self.started = (epoch, offset)
