@@ -332,6 +332,17 @@ async def test_what_was_published_before_the_new_epoch_was_noticed_is_fetched() 
     assert frames[-1]["n"] == 3
 
 
+async def test_nothing_of_the_old_epoch_is_served_under_the_new_numbers() -> None:
+    world = World(ring=3)
+    await world.publish(6)
+    world.broker.restart()
+    await world.publish(2)
+    assert world.stream.floor == 1
+    reader, subscription = world.join(Since(epoch=EPOCH + 1, offset=0))
+    assert subscription.recovered
+    assert reader.numbers() == [7, 8]
+
+
 async def test_two_new_epochs_while_a_socket_is_full_are_one_gap() -> None:
     world = World()
     slow, subscription = world.join()
