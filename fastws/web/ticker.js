@@ -1,185 +1,203 @@
-// The live page: follows token-data without a login and draws the rows that are in view.
-// Knows the legacy frames of the protocol only (token_update, token_data); the table formats
-// have a client of their own.
+// The live page: token-data without a login. Wires the connection, the market and the rows to the
+// page, and follows the rows in view one by one: they move each second, the whole list each five.
+// Knows the legacy frames only (token_update, token_data).
+
+import { browser, Connection } from "./connection.js";
+import * as format from "./format.js";
+import { COLUMNS, Market, Rate } from "./market.js";
+import { Rows } from "./rows.js";
 
 const PATH = "/api/v69/ws/token-data";
-const ROWS = 60;
-const PING_MS = 5000;
-const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 15000;
+const SETTLE_MS = 300; // after the last scroll; keeps subscriptions far below the message limit
+const PLATFORM_MS = 10000;
 
 const $ = (id) => document.getElementById(id);
-const tokens = new Map(); // address → token
-const drawn = new Map(); // address → {row, price cell, …}
-let socket = null;
-let retry = FIRST_RETRY_MS;
-let frames = 0;
-let pinged = 0;
-let followed = [];
-
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${PATH}`;
-$("url").textContent = url;
+const market = new Market();
+const rows = new Rows($("rows"), market);
+const prices = new Rate();
+const bytes = new Rate();
+const sort = { column: "", down: true };
+const pending = new Set(); // addresses to draw again in the next animation frame
+let relist = false; // whether the order has to be made again in it
+let inView = [];
+let followed = new Set();
+let settle = null;
 
-function show(state, text = state) {
-  $("state").dataset.state = state;
-  $("state").textContent = text;
-}
+const connection = new Connection(browser(url), { message: take, state: showState });
 
-function connect() {
-  show("connecting");
-  socket = new WebSocket(url);
-  socket.onmessage = (event) => take(JSON.parse(event.data));
-  socket.onclose = lost;
-}
-
-function lost(event) {
-  socket = null;
-  followed = [];
-  if (event.code === 1003 || event.code === 4003) {
-    show("lost", `closed: ${event.reason || event.code}`);
-    return; // the same again would fail the same way
-  }
-  const wait = retry * (0.5 + Math.random());
-  retry = Math.min(retry * 2, LAST_RETRY_MS);
-  show("lost", `back in ${Math.ceil(wait / 1000)} s`);
-  setTimeout(connect, wait);
-}
-
-function send(message) {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
-}
-
-function take(message) {
-  $("frames").textContent = (++frames).toLocaleString();
-  const handler = handlers[message.type];
-  if (handler) handler(message);
-}
+// ── what comes ───────────────────────────────────────────────────────────────────────────
 
 const handlers = {
-  connection_established() {
-    retry = FIRST_RETRY_MS;
-    show("live");
-    ping();
+  token_update({ data }) {
+    const now = performance.now();
+    const moved = data.filter((token) => market.get(token.address)?.price !== token.price).length;
+    prices.add(moved, now);
+    market.replace(data, now);
+    relist = true;
   },
-  token_update(message) {
-    for (const token of message.data) keep(token);
-    draw();
+  token_data({ data }) {
+    const now = performance.now();
+    prices.add(1, now);
+    market.put(data, now);
+    pending.add(data.address);
   },
-  token_data(message) {
-    keep(message.data);
-    const cells = drawn.get(message.data.address);
-    if (cells) fill(cells, message.data);
-  },
-  pong() {
-    $("ping").textContent = `${(performance.now() - pinged).toFixed(1)} ms`;
-  },
-  drain(message) {
-    retry = message.reconnect_after_ms;
+  error({ code, message, retry_after_ms: wait }) {
+    notice(message);
+    if (code !== "RATE_LIMIT_EXCEEDED") return;
+    clearTimeout(settle);
+    settle = setTimeout(refollow, wait ?? 1000);
   },
 };
 
-function keep(token) {
-  tokens.set(token.address, token);
+function take(message, size) {
+  bytes.add(size, performance.now());
+  handlers[message.type]?.(message);
+  if (relist || pending.size) schedule();
 }
 
-function ping() {
-  pinged = performance.now();
-  send({ type: "ping" });
-}
-
-function chosen() {
-  const words = $("filter").value.trim().toLowerCase();
-  const all = [...tokens.values()];
-  const found = words
-    ? all.filter((t) => `${t.symbol} ${t.name} ${t.address}`.toLowerCase().includes(words))
-    : all;
-  return found.sort((a, b) => (b.volume_24h ?? 0) - (a.volume_24h ?? 0)).slice(0, ROWS);
+let scheduled = false;
+function schedule() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(draw);
 }
 
 function draw() {
-  const list = chosen();
-  $("count").textContent = tokens.size.toLocaleString();
-  $("empty").hidden = list.length > 0;
-  const keepers = new Set(list.map((token) => token.address));
-  for (const [address, cells] of drawn) {
-    if (!keepers.has(address)) {
-      cells.row.remove();
-      drawn.delete(address);
-    }
-  }
-  list.forEach((token, index) => {
-    let cells = drawn.get(token.address);
-    if (!cells) drawn.set(token.address, (cells = makeRow(token)));
-    if ($("rows").children[index] !== cells.row) $("rows").insertBefore(cells.row, $("rows").children[index] ?? null);
-    fill(cells, token);
-  });
-  follow([...keepers]);
+  scheduled = false;
+  if (relist) list();
+  else for (const address of pending) rows.refresh(address);
+  pending.clear();
+  relist = false;
 }
 
-function makeRow(token) {
-  const row = document.createElement("tr");
-  row.dataset.address = token.address;
-  const cell = (className) => {
-    const made = document.createElement("td");
-    made.className = className;
-    row.append(made);
-    return made;
-  };
-  const label = cell("");
-  const symbol = document.createElement("b");
-  symbol.textContent = token.symbol;
-  const name = document.createElement("small");
-  name.textContent = token.name;
-  label.append(symbol, name);
-  return {
-    row, shown: null,
-    price: cell("n price"), change: cell("n"), volume: cell("n wide"), liquidity: cell("n wide"), cap: cell("n wide"),
-  };
+function list() {
+  const found = market.select($("filter").value, sort.column, sort.down);
+  const { rising, falling } = market.breadth();
+  $("count").textContent = format.count(market.size);
+  $("rising").textContent = `↑ ${format.count(rising)}`;
+  $("falling").textContent = `↓ ${format.count(falling)}`;
+  $("found").textContent = $("filter").value.trim() ? `${format.count(found.length)} found` : "";
+  $("empty").hidden = found.length > 0 || market.size === 0;
+  $("table").setAttribute("aria-rowcount", String(found.length + 1));
+  see(rows.show(found));
 }
 
-function fill(cells, token) {
-  if (cells.shown !== null && cells.shown !== token.price) {
-    const flash = token.price > cells.shown ? "flash-up" : "flash-down";
-    cells.price.classList.remove("flash-up", "flash-down");
-    void cells.price.offsetWidth; // restart the animation
-    cells.price.classList.add(flash);
-  }
-  cells.shown = token.price;
-  cells.price.textContent = price(token.price);
-  cells.change.textContent = token.change_24h === undefined ? "–" : `${token.change_24h > 0 ? "+" : ""}${token.change_24h.toFixed(2)} %`;
-  cells.change.className = `n ${token.change_24h < 0 ? "down" : "up"}`;
-  cells.volume.textContent = money(token.volume_24h);
-  cells.liquidity.textContent = money(token.liquidity);
-  cells.cap.textContent = money(token.market_cap);
+// ── which rows are followed ──────────────────────────────────────────────────────────────
+
+function see(addresses) {
+  inView = addresses;
+  clearTimeout(settle);
+  settle = setTimeout(follow, SETTLE_MS);
 }
 
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
-const money = (value) => (value === undefined ? "–" : `$${compact.format(value)}`);
-const price = (value) => `$${Number(value).toLocaleString("en", { minimumSignificantDigits: 5, maximumSignificantDigits: 7 })}`;
+function follow() {
+  if (connection.state.name !== "live") return;
+  const wanted = new Set(document.hidden ? [] : inView);
+  const gone = [...followed].filter((address) => !wanted.has(address));
+  const added = [...wanted].filter((address) => !followed.has(address));
+  if (gone.length) connection.send({ type: "unsubscribe_tokens", symbols: gone });
+  if (added.length) connection.send({ type: "subscribe_tokens", symbols: added });
+  followed = wanted;
+}
 
-// Rows in view are followed one by one: they move each second, the whole list each five.
-function follow(addresses) {
-  const wanted = new Set(addresses);
-  const had = new Set(followed);
-  const gone = followed.filter((address) => !wanted.has(address));
-  const added = addresses.filter((address) => !had.has(address));
-  if (gone.length) send({ type: "unsubscribe_tokens", symbols: gone });
-  if (added.length) send({ type: "subscribe_tokens", symbols: added });
-  followed = addresses;
+// A refused message may have been either of the two: ask for all of them again.
+function refollow() {
+  followed = new Set();
+  follow();
+}
+
+// ── the state of the connection ──────────────────────────────────────────────────────────
+
+const NAMES = { connecting: "Connecting", live: "Live", waiting: "Reconnecting", stopped: "Stopped" };
+
+function showState(state) {
+  const before = $("link").dataset.state;
+  $("link").dataset.state = state.name;
+  $("again").hidden = state.name !== "waiting" && state.name !== "stopped";
+  $("latency").textContent = state.latency === null ? "" : format.milliseconds(state.latency);
+  const { user } = state;
+  $("whose").textContent = user ? `${format.short(user.wallet_address)} · ${user.role}` : "Not signed in";
+  $("logout").hidden = user === null;
+  if (state.name === before) return;
+  $("state").textContent = NAMES[state.name];
+  notice(state.reason);
+  if (state.name !== "live") return;
+  followed = new Set();
+  see(inView);
+  platform();
+}
+
+function notice(text) {
+  $("notice").textContent = text;
+  $("notice").hidden = !text;
+}
+
+function second() {
+  const now = performance.now();
+  const { name, until } = connection.state;
+  $("updates").textContent = format.count(prices.per(now));
+  $("traffic").textContent = format.rate(bytes.per(now));
+  if (name === "waiting") $("latency").textContent = `in ${Math.max(1, Math.ceil((until - now) / 1000))} s`;
 }
 
 async function platform() {
+  if (connection.state.name !== "live" || document.hidden) return;
   try {
     const answer = await fetch("/api/status", { cache: "no-store" });
-    $("platform").textContent = answer.ok ? "online" : (await answer.json()).status ?? `HTTP ${answer.status}`;
+    const { status, message } = await answer.json();
+    $("platform").textContent = status ?? `HTTP ${answer.status}`;
+    $("platform").title = message ?? "";
   } catch {
-    $("platform").textContent = "unreachable";
+    $("platform").textContent = "unknown"; // the socket tells better than this does
   }
 }
 
+// ── what people do ───────────────────────────────────────────────────────────────────────
+
+function order(column) {
+  sort.down = sort.column === column ? !sort.down : COLUMNS[column].down;
+  sort.column = column;
+  for (const button of document.querySelectorAll("[data-column]")) {
+    const chosen = button.dataset.column === column;
+    const cell = button.closest("th");
+    if (chosen) cell.setAttribute("aria-sort", sort.down ? "descending" : "ascending");
+    else cell.removeAttribute("aria-sort");
+  }
+  list();
+}
+
+for (const button of document.querySelectorAll("[data-column]")) {
+  button.addEventListener("click", () => order(button.dataset.column));
+}
 $("search").addEventListener("submit", (event) => event.preventDefault());
-$("filter").addEventListener("input", draw);
-setInterval(ping, PING_MS);
-setInterval(platform, 10000);
-platform();
-connect();
+$("filter").addEventListener("input", list);
+$("again").addEventListener("click", () => connection.start());
+$("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const token = $("token").value.trim();
+  $("token").value = "";
+  $("who").open = false;
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) connection.start(token);
+  else notice("That is not a token: three parts with dots between them");
+});
+$("logout").addEventListener("click", () => {
+  $("who").open = false;
+  connection.start("");
+});
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input, textarea");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  $("filter").focus();
+});
+addEventListener("scroll", () => requestAnimationFrame(() => see(rows.scroll())), { passive: true });
+addEventListener("resize", () => see(rows.scroll()), { passive: true });
+addEventListener("online", () => connection.state.name === "waiting" && connection.start());
+addEventListener("visibilitychange", () => see(rows.scroll()));
+
+$("url").textContent = url;
+setInterval(second, 1000);
+setInterval(platform, PLATFORM_MS);
+order("volume");
+connection.start();

@@ -1,0 +1,42 @@
+"""The page's scripts without a page: their unit tests run in Node.js."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.programs import program
+
+HERE = Path(__file__).parent
+WEB = HERE.parents[1] / "fastws" / "web"
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("script", sorted(path.name for path in HERE.glob("*.test.mjs")))
+def test_the_scripts_pass_their_tests(script: str) -> None:
+    done = subprocess.run(
+        [program("node"), "--test", str(HERE / script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "# fail 0" in done.stdout or "ℹ fail 0" in done.stdout
+    assert "# tests 0" not in done.stdout
+
+
+def test_nothing_the_server_says_becomes_markup() -> None:
+    for path in WEB.glob("*.js"):
+        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert way not in path.read_text(), f"{path.name} uses {way}"
+
+
+def test_nothing_needs_what_the_content_policy_forbids() -> None:
+    page = (WEB / "index.html").read_text()
+    assert "style=" not in page
+    assert "<style" not in page
+    assert " on" not in "".join(part.partition(">")[0] for part in page.split("<")[1:])
+    assert page.count("<script") == page.count('<script type="module" src="/static/')
