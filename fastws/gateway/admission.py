@@ -45,6 +45,11 @@ class Lease:
         self._key: str | None = None
         self.transport: asyncio.Transport | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether it counts still."""
+        return self in self._admission.leases
+
     def claim(self, key: str) -> None:
         """Count it as that address's; raises `Refused` if the address has too many."""
         self._admission.charge(key)

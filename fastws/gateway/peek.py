@@ -101,7 +101,12 @@ class Peek(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a head."""
-        self._transport = self._lease.transport = cast("asyncio.Transport", transport)
+        self._transport = cast("asyncio.Transport", transport)
+        if not self._lease.held:  # stopped while it was being opened
+            self._over = True
+            self._transport.abort()
+            return
+        self._lease.transport = self._transport
         self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
