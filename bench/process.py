@@ -76,6 +76,8 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self._errors.close()
         self._folder.cleanup()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,16 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+async def reads(page: Page, selector: str, text: str | re.Pattern[str]) -> None:
+    """Wait until an element reads ``text``.
+
+    Not `wait_for_function` with an expression: that is an `eval`, which the page's policy forbids.
+    """
+    from playwright.async_api import expect
+
+    await expect(page.locator(selector)).to_have_text(text, timeout=20_000)
 
 
 @asynccontextmanager

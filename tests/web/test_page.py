@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import opened
+from tests.browser import opened, reads
 from tests.web.site import Site, served, token
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ async def test_finding_and_ordering(site: Site) -> None:
         assert (await shown(page))[0] == "T299"
         await page.keyboard.press("/")
         await page.keyboard.type("dog wrapped")
-        await page.wait_for_function("document.querySelector('#found').value === '1 found'")
+        await reads(page, "#found", "1 found")
         assert await shown(page) == ["T7"]
         await page.fill("#filter", "no such token")
         await page.wait_for_selector("#empty:visible")
@@ -126,9 +126,7 @@ async def test_a_token_goes_in_the_subprotocol_and_nowhere_else(site: Site) -> N
         await page.keyboard.press("Enter")
         visitor = await site.accept()
         assert visitor.protocols == f"fastws, {JWT}"
-        await page.wait_for_function(
-            "document.querySelector('#whose').textContent === '7xKX…9mPq · admin'"
-        )
+        await reads(page, "#whose", "7xKX…9mPq · admin")
         assert JWT not in await page.content()
         assert await page.input_value("#token") == ""
         assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
@@ -136,9 +134,7 @@ async def test_a_token_goes_in_the_subprotocol_and_nowhere_else(site: Site) -> N
         await page.click("#whose")
         await page.click("#logout")
         assert (await site.accept()).protocols == ""
-        await page.wait_for_function(
-            "document.querySelector('#whose').textContent === 'Not signed in'"
-        )
+        await reads(page, "#whose", "Not signed in")
         assert problems == []
 
 
@@ -154,9 +150,7 @@ async def test_a_refused_token_is_said(site: Site) -> None:
         await page.fill("#token", JWT)
         await page.keyboard.press("Enter")
         await site.accept()
-        await page.wait_for_function(
-            "document.querySelector('#notice').textContent === 'The token was refused'"
-        )
+        await reads(page, "#notice", "The token was refused")
 
 
 async def test_an_error_is_said_and_a_limit_is_waited_for(site: Site) -> None:
