@@ -224,7 +224,7 @@ class Peek(asyncio.Protocol):
         own = f"{'https' if peer.secure else 'http'}://{peer.host}"
         if not world.door.allows_origin(handshake.origin, own, handshake.has_cookie):
             raise Refused(403, "Origin not allowed", "origin")
-        if world.proxies.trusts(self._address) and peer.address != self._address:
+        if world.proxies.forwards(self._address, head.headers):
             self._lease.claim(address_key(peer.address))
         self._transport.pause_reading()
         del self._received[:size]

@@ -51,6 +51,11 @@ class Proxies:
         parsed = parse_address(address)
         return parsed is not None and self._trusted(parsed)
 
+    def forwards(self, address: str, headers: MultiMapping[str]) -> bool:
+        """Whether a proxy of ours speaks for somebody, believable or not."""
+        named = "X-Forwarded-For" in headers or "Forwarded" in headers
+        return named and self.trusts(address)
+
     def peer(self, address: str, secure: bool, headers: MultiMapping[str]) -> Peer:
         """The client behind a request that came from ``address``, over TLS or not.
 
