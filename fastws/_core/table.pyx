@@ -18,6 +18,8 @@ cdef int DEF_CAPACITY = 64
 TOMBSTONE_SECONDS = 60.0
 TOMBSTONES = 4096
 
+cdef int GONE = -1
+
 cdef enum Kind:
     DECIMAL = 0
     INT = 1
@@ -67,7 +69,7 @@ cdef class Table:
     cdef Cell* _open
     cdef Cell* _sealed
     cdef int64_t* _rtick       # newest cell tick of a row; 0: never sealed
-    cdef int64_t* _born
+    cdef int64_t* _born        # tick of its first seal; 0: never sealed, GONE: removed
     cdef uint8_t* _dirty
     cdef uint8_t[64] _kind
     cdef dict _index           # column name -> number
@@ -212,10 +214,9 @@ cdef class Table:
         for row, key in self._removed:
             if self._seal_removal(row, key, following, now):
                 moved = True
-        gone = {row for row, _ in self._removed} if self._removed else ()
         for row in self._changed:
             self._dirty[row] = 0
-            if row not in gone and self._seal_row(row, following):
+            if self._born[row] != GONE and self._seal_row(row, following):
                 moved = True
         self._removed.clear()
         self._changed.clear()
@@ -225,8 +226,10 @@ cdef class Table:
         return self.tick
 
     cdef bint _seal_removal(self, int row, object key, int64_t following, double now):
-        if not self._born[row]:
-            self._free.append(row)  # never seen by anybody
+        cdef bint seen = self._born[row] != 0
+        self._born[row] = GONE  # whoever still writes to that number changes nothing
+        if not seen:
+            self._free.append(row)
             return False
         if self._visible.get(key) == row:
             del self._visible[key]

@@ -39,15 +39,24 @@ class Bucket:
 class Table:
     """A table of plain dictionaries: every value of every tick is remembered."""
 
-    def __init__(self, columns: list[str], empty: dict[str, object]) -> None:
+    def __init__(
+        self,
+        columns: list[str],
+        empty: dict[str, object],
+        keep: int = 4096,
+        keep_seconds: float = 60.0,
+    ) -> None:
         self.columns = columns
         self.empty = empty
+        self.keep = keep
+        self.keep_seconds = keep_seconds
         self.tick = 0
+        self.floor = 0
         self.open: dict[str, dict[str, object]] = {}
         self.sealed: dict[str, dict[str, object]] = {}
         self.ticks: dict[str, dict[str, int]] = {}
         self.reborn: set[str] = set()
-        self.tombstones: list[tuple[int, str]] = []
+        self.tombstones: list[tuple[int, float, str]] = []
 
     def add(self, key: str, values: dict[str, object]) -> None:
         if key in self.open:
@@ -62,12 +71,12 @@ class Table:
     def set_row(self, key: str, values: dict[str, object]) -> None:
         self.open[key] |= values
 
-    def seal(self) -> int:
+    def seal(self, now: float) -> int:
         following = self.tick + 1
         moved = False
         for key in self.reborn:
             del self.sealed[key], self.ticks[key]
-            self.tombstones.append((following, key))
+            self.tombstones.append((following, now, key))
             moved = True
         self.reborn.clear()
         for key, row in self.open.items():
@@ -75,13 +84,20 @@ class Table:
                 self.ticks[key] = dict.fromkeys(self.columns, following)
                 moved = True
             for name, value in row.items():
-                if key in self.sealed and self.sealed[key][name] != value:
+                if key in self.sealed and not _same(self.sealed[key][name], value):
                     self.ticks[key][name] = following
                     moved = True
             self.sealed[key] = dict(row)
         if moved:
             self.tick = following
+        while len(self.tombstones) > self.keep and now - self.tombstones[0][1] >= self.keep_seconds:
+            self.floor = self.tombstones.pop(0)[0]
         return self.tick
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether a cell did not change: a float does when its bits do (0.0 is not -0.0)."""
+    return repr(one) == repr(other)
 
 
 class Messages:

@@ -33,13 +33,27 @@ cells = st.fixed_dictionaries(
 keys = st.sampled_from("abcdefgh")
 
 
+KEEP = 3
+"""Tombstones kept in the model, whatever their age."""
+
+
 class Model(RuleBasedStateMachine):
     """Random operations on both; whatever can be asked has the same answer."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.before = core.TOMBSTONES
+        core.TOMBSTONES = KEEP  # type: ignore[misc]
         self.ours = Table("t", COLUMNS, 1)
-        self.twin = oracle.Table([column.name for column in COLUMNS], EMPTY)
+        self.twin = oracle.Table([column.name for column in COLUMNS], EMPTY, KEEP)
+        self.now = 0.0
+        self.numbers: dict[str, int] = {}  # of the rows there are
+        self.stale: set[int] = set()  # numbers of rows there were
+        self.buried: list[tuple[int, int]] = []  # (tick, number) of tombstones
+        self.past: dict[int, set[str]] = {}  # the keys there were at a tick
+
+    def teardown(self) -> None:
+        core.TOMBSTONES = self.before  # type: ignore[misc]
 
     @rule(key=keys, values=cells)
     def set_or_add(self, key: str, values: dict[str, object]) -> None:
@@ -47,24 +61,49 @@ class Model(RuleBasedStateMachine):
             self.ours.set_row(key, values)
             self.twin.set_row(key, values)
         else:
-            self.ours.add(key, **values)
+            number = self.ours.add(key, **values)
             self.twin.add(key, values)
+            assert number not in self.numbers.values(), "two rows of one number"
+            held = {row for tick, row in self.buried if tick > self.twin.floor}
+            assert number not in held, "reused before its tombstone is gone"
+            self.numbers[key] = number
+            self.stale.discard(number)
 
     @precondition(lambda self: self.twin.open)
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.twin.open)))
+        number = self.numbers.pop(key)
+        self.stale.add(number)
+        if self.ours.rows().get(key) == number:
+            self.buried.append((self.twin.tick + 1, number))
         self.ours.remove(key)
         self.twin.remove(key)
 
-    @rule()
-    def seal(self) -> None:
-        assert self.ours.seal(0.0) == self.twin.seal()
+    @precondition(lambda self: self.numbers)
+    @rule(data=st.data(), mantissa=st.integers(-9, 9), exponent=st.integers(-2, 2))
+    def set_by_number(self, data: st.DataObject, mantissa: int, exponent: int) -> None:
+        key = data.draw(st.sampled_from(sorted(self.numbers)))
+        self.ours.set_decimal(self.numbers[key], 0, mantissa, exponent)
+        self.twin.set_row(key, {"price": (mantissa, exponent)})
+
+    @precondition(lambda self: self.stale)
+    @rule(data=st.data(), mantissa=st.integers(1, 9))
+    def set_by_a_number_that_is_no_more(self, data: st.DataObject, mantissa: int) -> None:
+        number = data.draw(st.sampled_from(sorted(self.stale)))
+        self.ours.set_decimal(number, 0, mantissa, 0)
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, 61.0]))
+    def seal(self, seconds: float) -> None:
+        self.now += seconds
+        assert self.ours.seal(self.now) == self.twin.seal(self.now)
 
     @invariant()
     def sealed_values_agree(self) -> None:
-        assert {key: self.ours.get(key) for key in self.ours.rows()} == self.twin.sealed
+        sealed = {key: self.ours.get(key) for key in self.ours.rows()}
+        assert repr(sorted(sealed.items())) == repr(sorted(self.twin.sealed.items()))
         assert self.ours.tick == self.twin.tick
+        assert self.ours.floor == self.twin.floor
         assert len(self.ours) == len(self.twin.sealed)
 
     @invariant()
@@ -75,11 +114,20 @@ class Model(RuleBasedStateMachine):
         for since in range(self.twin.tick + 1):
             changed = {key for key, t in self.twin.ticks.items() if max(t.values()) > since}
             assert set(self.ours.changed(since)) == changed
-            gone = [key for tick, key in self.twin.tombstones if tick > since]
+            gone = [key for tick, _, key in self.twin.tombstones if tick > since]
             assert sorted(self.ours.removed(since)) == sorted(gone)
 
+    @invariant()
+    def a_difference_makes_any_client_whole(self) -> None:
+        """What a client at ``since`` holds, less removed, plus changed, is what there is."""
+        self.past[self.ours.tick] = set(self.ours.rows())
+        for since, held in self.past.items():
+            if since >= self.ours.floor:
+                now = (held - set(self.ours.removed(since))) | set(self.ours.changed(since))
+                assert now == set(self.ours.rows())
 
-Model.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+Model.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 TestModel = Model.TestCase
 
 
@@ -125,6 +173,21 @@ def test_a_row_number_is_not_reused_before_its_tombstone_is_gone(
     table.seal(61.0)
     assert table.floor == 2, "raised to the tick of the tombstone that was dropped"
     assert table.add("e") == taken
+
+
+def test_who_writes_to_the_number_of_a_removed_row_changes_nothing() -> None:
+    table = made()
+    number = table.add("b")
+    table.remove("b")
+    table.seal(0.0)
+    table.set_decimal(number, 0, 5, 0)
+    assert table.seal(0.0) == 1
+    assert table.rows() == {"a": 0}
+    table.remove("a")
+    table.seal(0.0)
+    table.set_decimal(0, 0, 6, 0)
+    assert table.seal(0.0) == 2
+    assert (table.rows(), table.changed(0)) == ({}, [])
 
 
 def test_a_key_removed_and_added_within_one_tick_is_another_row() -> None:
