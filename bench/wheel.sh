@@ -38,17 +38,17 @@ sys.exit(bool(missing or junk))
 CONTENTS
 
 "$python" -m venv "$work/venv"
-bare() { env -i HOME="$work" PATH="$work/venv/bin" FASTWS_DATA_DIR="$work/data" "$@"; }
-! bare "$BASH" -c 'command -v gcc || command -v cc || command -v clang' || fail "a compiler is on the PATH"
-bare pip install --quiet --disable-pip-version-check --only-binary :all: "$wheel"
+bare=(env -i HOME="$work" PATH="$work/venv/bin" LC_ALL=C.UTF-8 FASTWS_DATA_DIR="$work/data")
+! "${bare[@]}" "$BASH" -c 'command -v gcc || command -v cc || command -v clang' || fail "a compiler is on the PATH"
+"${bare[@]}" pip install --quiet --disable-pip-version-check --only-binary :all: "$wheel"
 echo "wheel: installed without a compiler, $(du -sm "$work/venv" | cut -f1) MB with all it needs"
-bare pip install --quiet --disable-pip-version-check --only-binary :all: "$wheel[embedded]"
+"${bare[@]}" pip install --quiet --disable-pip-version-check --only-binary :all: "$wheel[embedded]"
 
 cd "$work" # away from the checkout: what is imported is what was installed
-bare fastws config >/dev/null
-bare fastws serve --demo --port 0 >"$work/out" 2>"$work/err" &
+"${bare[@]}" FASTWS_ENVIRONMENT=development fastws config >/dev/null
+"${bare[@]}" fastws serve --demo --port 0 >"$work/out" 2>"$work/err" &
 server=$!
-bare python - "$work/out" "$server" <<'ASK' || { cat "$work/out" "$work/err" >&2; fail "it does not serve"; }
+"${bare[@]}" python - "$work/out" "$server" <<'ASK' || { cat "$work/out" "$work/err" >&2; fail "it does not serve"; }
 import json, os, pathlib, re, sys, time, urllib.request
 out, server = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 while not (found := re.search(r"http://127\.0\.0\.1:\d+", out.read_text())):
@@ -59,7 +59,7 @@ for path in ("/", "/static/ticker.js", "/readyz", "/api/status"):
         assert answer.status == 200 and answer.read(), path
 print("wheel: serves the page and", found[0] + "/readyz")
 ASK
-bare fastws console token-data --test --port "$(grep -Eo '127\.0\.0\.1:[0-9]+' "$work/out" | head -1 | cut -d: -f2)" \
+"${bare[@]}" fastws console token-data --test --port "$(grep -Eo '127\.0\.0\.1:[0-9]+' "$work/out" | head -1 | cut -d: -f2)" \
     >"$work/console" 2>&1 || { cat "$work/console" >&2; fail "the console's test failed"; }
 kill -TERM "$server"
 wait "$server" || fail "the server ended with exit code $?"
