@@ -209,7 +209,6 @@ class Peek(asyncio.Protocol):
         self._received = bytearray(data)
         self._searched = 0
         self._begin()
-        self._transport.resume_reading()
         self._read()
 
     # ── a handshake ─────────────────────────────────────────────────────────────────────

@@ -184,6 +184,11 @@ class Edge:
         assert list(found) == ["error"]
         return status, found["error"]
 
+    def reading(self) -> bool:
+        """Whether the gateway reads from any socket."""
+        leases = self.gateway._admission.leases
+        return any(lease.transport.is_reading() for lease in leases)
+
     async def until(self, condition: Any) -> None:
         """Wait for something that other ends of sockets bring about."""
         async with asyncio.timeout(10):
