@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite: uvloop, and a real PostgreSQL."""
+"""Fixtures of the whole suite: uvloop, a real PostgreSQL, and the canary in all logs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ import uvloop
 from fastws.config import DatabaseConfig
 from fastws.store.embedded import EmbeddedPostgres
 from fastws.store.pool import Database
+from tests.canary import Canary, watching
 from tests.databases import Databases, database_url
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> object:
     """Tests run on the loop the server runs on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def canary() -> Iterator[Canary]:
+    """Sees every token and every log line of the suite; a token in a line fails it."""
+    made = Canary()
+    with watching(made):
+        yield made
+    assert not made.leaks, "tokens in log lines"
 
 
 @pytest.fixture(scope="session")
