@@ -28,6 +28,8 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 PATH = "/api/v69/ws/test"
 TEXT, CLOSE = 1, 8
+PATIENCE = 60.0
+"""Seconds after which a test is stuck, not slow."""
 
 
 def handshake(path: str = PATH + "?raw=1", *more: str, **fields: str | None) -> bytes:
@@ -55,7 +57,7 @@ class Client:
         await self.writer.drain()
 
     async def head(self) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self.reader.readuntil(b"\r\n\r\n")
 
     async def answer(self) -> tuple[int, dict[str, str], bytes]:
@@ -63,12 +65,12 @@ class Client:
         head = await self.head()
         first, *lines = head.decode("latin-1").strip().split("\r\n")
         headers = {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             body = await self.reader.readexactly(int(headers.get("content-length", 0)))
         return int(first.split(" ")[1]), headers, body
 
     async def frame(self) -> tuple[int, bytes]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             data = await self.reader.readexactly(2)
             size = data[1]
             if size == 126:
@@ -83,7 +85,7 @@ class Client:
 
     async def rest(self) -> bytes:
         """Everything until the end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             try:
                 return await self.reader.read()
             except ConnectionResetError:
@@ -106,6 +108,7 @@ class FakeDoor:
         self.waits: asyncio.Event | None = None
         self.broken: str = ""
         self.gone = asyncio.Event()
+        self.given_up = asyncio.Event()
 
     def find(self, path: str) -> Endpoint | None:
         return self.endpoint if path == PATH else None
@@ -119,7 +122,11 @@ class FakeDoor:
         if self.broken == "identify":
             raise RuntimeError("inner text")
         if self.waits is not None:
-            await self.waits.wait()
+            try:
+                await self.waits.wait()
+            except asyncio.CancelledError:
+                self.given_up.set()
+                raise
         return ANONYMOUS
 
     def connect(
@@ -160,7 +167,7 @@ class Edge:
         opened = asyncio.open_connection(
             "127.0.0.1", self.gateway.port, local_addr=local, **options
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             made = Client(*await opened)
         self.clients.append(made)
         if data:
@@ -191,7 +198,7 @@ class Edge:
 
     async def until(self, condition: Any) -> None:
         """Wait for something that other ends of sockets bring about."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not condition():  # noqa: ASYNC110 - the kernel sets no event
                 await asyncio.sleep(0.001)
 

@@ -301,6 +301,16 @@ async def test_a_peer_that_leaves_during_the_lookup_leaves_nothing() -> None:
         assert at.gateway.pending_heads == 0
 
 
+async def test_stopping_gives_up_a_lookup() -> None:
+    async with edge() as at:
+        at.door.waits = asyncio.Event()
+        client = await at.client(handshake())
+        await at.door.asked.wait()
+        await at.gateway.stop()
+        assert await client.rest() == b""
+        await at.door.given_up.wait()
+
+
 async def test_a_failing_lookup_is_a_fixed_500() -> None:
     async with edge() as at:
         at.door.broken = "identify"
