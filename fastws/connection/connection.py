@@ -291,12 +291,13 @@ class Connection:
     def _send(self, data: bytes, binary: bool = False) -> None:
         if self.close_code is not None:
             return
+        if self.outlet.pending > self._limits.backlog_bytes:
+            self.close(Close.BACKLOG)  # of what was sent before: one long list is no backlog
+            return
         self.messages_out += 1
         self.bytes_out += len(data)
         self.stats.sent(self.endpoint, len(data))
         self.outlet.send(data, binary)
-        if self.outlet.pending > self._limits.backlog_bytes:
-            self.close(Close.BACKLOG)
 
     def close(self, close: CloseCode) -> None:
         """End the conversation from our side; nothing is sent or handled after it."""
