@@ -55,7 +55,7 @@ class Table:
         self.open: dict[str, dict[str, object]] = {}
         self.sealed: dict[str, dict[str, object]] = {}
         self.ticks: dict[str, dict[str, int]] = {}
-        self.reborn: set[str] = set()
+        self.reborn: dict[str, None] = {}  # in the order of removal, which tombstones keep
         self.tombstones: list[tuple[int, float, str]] = []
 
     def add(self, key: str, values: dict[str, object]) -> None:
@@ -66,7 +66,7 @@ class Table:
     def remove(self, key: str) -> None:
         del self.open[key]
         if key in self.sealed:
-            self.reborn.add(key)
+            self.reborn[key] = None
 
     def set_row(self, key: str, values: dict[str, object]) -> None:
         self.open[key] |= values
