@@ -76,6 +76,7 @@ def test_the_log_of_a_server_is_seen(canary: Canary, token: str) -> None:
     server = Said(PROFILE="none of that name")
     with pytest.raises(RuntimeError, match="did not start"):
         server.__enter__()
+    server.process.communicate()
     server._errors.close()
     with canary.expecting() as leaks:
         server._folder.cleanup()
