@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 import click
 import msgspec
 
-from fastws import __version__, console
+from fastws import __version__, console, logs
 from fastws.client import Address, ClientError, fetch_token
 from fastws.config import Config, Setting, describe, load, with_development_secrets
 from fastws.errors import FastwsError, StartError
@@ -232,8 +232,11 @@ def _dev_secret(folder: Path) -> str | None:
 @_config
 @_sentences
 def show_config(only_check: bool, file: Path | None) -> None:
-    """Print every setting: its environment name, present value and meaning."""
-    config = load(file)
+    """Print every setting: its environment name, present value and meaning.
+
+    A star marks what is not the default. Secrets are not shown.
+    """
+    config = load(file, checked=only_check)
     if only_check:
         _say("The configuration is right.")
         return
@@ -243,6 +246,7 @@ def show_config(only_check: bool, file: Path | None) -> None:
         mark = "*" if value != _value(default, setting) else " "
         _say(f"{mark} {setting.env} = {_shown(setting, value)}")
         _say(f"    {'.'.join(setting.path)}, {_kind(setting.type)}: {setting.doc}")
+    load(file)  # says what does not fit together, now that everything has been shown
 
 
 def _value(config: Config, setting: Setting) -> Any:
@@ -274,6 +278,7 @@ def user(wallet: str, role: str, file: Path | None) -> None:
     if not (wallet.isascii() and wallet.isalnum() and len(wallet) <= 64):
         raise StartError(f"{wallet[:64]!r} is no wallet address.")
     config = _development(file)
+    logs.configure(config.log, secrets=[config.auth.jwt_secret])
 
     async def job(url: str) -> None:
         database = Database(url, config.database)

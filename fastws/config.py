@@ -250,11 +250,14 @@ def load(
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     defaults: Mapping[str, Any] | None = None,
+    *,
+    checked: bool = True,
 ) -> Config:
     """Read the file, the environment and ``overrides`` (a nested dict) into a ``Config``.
 
     ``path`` None reads ``fastws.toml`` if there is one; ``defaults`` stand in for what none of
-    them says. Raises `ConfigError` with one sentence that names the setting.
+    them says. Raises `ConfigError` with one sentence that names the setting; without
+    ``checked`` only for what cannot be read, not for what does not fit together.
     """
     environ = os.environ if environ is None else environ
     from_file = _read_file(path)
@@ -268,7 +271,8 @@ def load(
         config = msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"Configuration: {error}.") from None
-    _check(config)
+    if checked:
+        _check(config)
     return config
 
 

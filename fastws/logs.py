@@ -170,6 +170,8 @@ class Budget:
         self._minute = -1
         self._used: dict[tuple[str, str], int] = {}
         self.report = report
+        self.held = 0
+        """Lines held back since the start."""
 
     def __call__(self, logger: object, method: str, event: Event) -> Event:
         """A structlog processor; raises `structlog.DropEvent` when the budget is spent."""
@@ -180,6 +182,7 @@ class Budget:
         key = (str(event.get("event", ""))[:80], method)
         used = self._used[key] = self._used.get(key, 0) + 1
         if used > self._lines:
+            self.held += 1
             raise structlog.DropEvent
         return event
 
@@ -275,11 +278,12 @@ def configure(
     production: bool = False,
     secrets: Iterable[str] = (),
     clock: Callable[[], float] = time.monotonic,
-) -> None:
+) -> Callable[[], dict[tuple[str], int]]:
     """Send everything to ``stream`` (stderr), as the configuration says.
 
     ``format = "auto"`` is JSON in ``production`` and wherever nobody looks. ``secrets`` are
-    taken out wherever they appear, beside all that looks like one.
+    taken out wherever they appear, beside all that looks like one. Returns what counts the
+    lines nobody will read, by reason: ``budget``, or ``unwritable`` (a closed pipe).
     """
     out = sys.stderr if stream is None else stream
     terminal = out.isatty()
@@ -314,6 +318,7 @@ def configure(
     handler = _LibraryHandler(shared, writer)
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(max(level, logging.WARNING))
+    return lambda: {("budget",): budget.held, ("unwritable",): writer.lost}
 
 
 class _LibraryHandler(logging.Handler):

@@ -5,8 +5,9 @@ This room owns the port, admission, request heads, trusted proxies and the hands
 between the socket and its connection. The only Python room that speaks picows.
 """
 
+from fastws.gateway.answers import busy
 from fastws.gateway.gateway import Gateway
 from fastws.gateway.peek import Door
 from fastws.gateway.proxies import Proxies
 
-__all__ = ["Door", "Gateway", "Proxies"]
+__all__ = ["Door", "Gateway", "Proxies", "busy"]

@@ -48,7 +48,7 @@ class Door(Protocol):
     """What decides on a handshake; the server has it."""
 
     def find(self, path: str) -> Endpoint | None:
-        """The endpoint of a path; None: there is none."""
+        """The endpoint of a path; None: there is none. May raise `Refused`."""
 
     def allows_origin(self, origin: str | None, own: str, has_cookie: bool) -> bool:
         """Whether a page of that origin may connect."""

@@ -158,14 +158,18 @@ class Hub:
         self.seal(now)
         begun, sends = self._monotonic(), 0
         for channel in self._in_order():
+            sent = 0
             try:
                 for made in channel.deliver(now):
                     sends += made
+                    sent += made
                     if sends >= SLICE_SENDS or self._monotonic() - begun >= SLICE_SECONDS:
                         await asyncio.sleep(0)
                         begun, sends = self._monotonic(), 0
             except Exception:  # its fault is not that of the channels after it
                 log.exception("hub.deliver_failed", channel=channel.name)
+            if sent:  # streams count their own, at the publication
+                self._delays.observe(self._monotonic() - now)
 
     async def check_tails(self, *, known: bool = False) -> None:
         """Make up for publications that were lost on the way; ``known``: where some are."""

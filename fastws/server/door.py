@@ -14,6 +14,7 @@ from fastws.config import LimitsConfig
 from fastws.connection import Connection, Connections, Outlet, Peer
 from fastws.endpoint import Endpoint
 from fastws.errors import AuthError, Close, StoreUnavailable, WireError
+from fastws.gateway import busy
 from fastws.identity import ANONYMOUS, Authority, Credential, Identity, OriginRule
 from fastws.metrics import Stats
 from fastws.store.connections import Closed, ConnectionLog, Opened
@@ -21,6 +22,9 @@ from fastws.store.connections import Closed, ConnectionLog, Opened
 __all__ = ["PREFIX", "Door"]
 
 PREFIX = "/api/v69/ws/"
+
+RESTART_SECONDS = 5
+"""What a client is told to wait that comes while the server drains."""
 
 log = structlog.get_logger()
 
@@ -48,14 +52,21 @@ class Door:
         self._stats = stats
         self._environment = environment
         self._clock = clock
+        self._closed = False
         self._paths: dict[str, Endpoint] = {}
         for endpoint in endpoints:
             if endpoint.base.settings.enabled:
                 for path in (endpoint.path, *endpoint.aliases):
                     self._paths[PREFIX + path] = endpoint
 
+    def close(self) -> None:
+        """Let nobody in from now on: the server drains."""
+        self._closed = True
+
     def find(self, path: str) -> Endpoint | None:
-        """The endpoint of a request path, or None (404)."""
+        """The endpoint of a request path, or None (404); a 503 when the door is closed."""
+        if self._closed:
+            raise busy("draining", RESTART_SECONDS, "The server restarts, try again later")
         return self._paths.get(path)
 
     def allows_origin(self, origin: str | None, own: str, has_cookie: bool) -> bool:
@@ -101,7 +112,9 @@ class Door:
         self._stats.opened(conn.endpoint)
         self._record(conn)
         log.info("ws.connected", prefix=f"ws.{conn.endpoint}", **facts(conn))
-        if isinstance(who, StoreUnavailable) and endpoint.requires_auth:
+        if self._closed:  # while it was found out who asks
+            conn.close(Close.RESTART)
+        elif isinstance(who, StoreUnavailable) and endpoint.requires_auth:
             conn.close(Close.TRY_LATER)
         elif self._authority.ended(identity):
             conn.close(Close.SESSION_REVOKED)

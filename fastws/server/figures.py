@@ -17,7 +17,11 @@ Labelled = dict[str, tuple[str, tuple[str, ...], Counts]]
 
 
 def figures(
-    rooms: Rooms, gateway: Gateway, tasks: Tasks, answered: Counter[tuple[str, str]]
+    rooms: Rooms,
+    gateway: Gateway,
+    tasks: Tasks,
+    answered: Counter[tuple[str, str]],
+    lost_lines: Counts,
 ) -> Callable[[], bytes]:
     """A function that writes all of them in Prometheus' text format."""
     connections, hub, feed = rooms.connections, rooms.hub, rooms.market.feed
@@ -71,6 +75,7 @@ def figures(
             (),
             lambda: {(): rooms.recorded.dropped},
         ),
+        "log_lines_lost": ("Log lines nobody will read", ("reason",), lost_lines),
         "task_failures": (
             "Background tasks that failed",
             ("task",),

@@ -13,10 +13,10 @@ from aiohttp import web
 from fastws import pages
 from fastws.config import Config
 from fastws.connection import Peer
-from fastws.domain.market import FeedStatus
-from fastws.domain.status import Service
 from fastws.errors import Close, StartError, StoreUnavailable, Unavailable
 from fastws.gateway import Gateway
+from fastws.metrics import Counts
+from fastws.server import probes
 from fastws.server.drain import drain
 from fastws.server.figures import figures
 from fastws.server.publishing import Publisher
@@ -34,16 +34,23 @@ RECORD_SECONDS = 2.0
 LAG_SECONDS = 0.1
 """Seconds between two looks at how late the loop is."""
 
-STOP_SECONDS = 3.0
-"""Seconds for sockets and the store once everybody has been told."""
+EMPTY_SECONDS, HTTP_SECONDS, ROWS_SECONDS = 1.0, 0.5, 1.0
+"""Seconds that the last closing handshakes, answers and rows may take when all is over."""
+
+STOP_SECONDS = 7.0
+"""Seconds that `Server.stop` takes at most: those, two for sockets, two for the database."""
 
 
 class Server:
-    """One server over one database. `start` it, let it serve, then `drain` and `stop` it."""
+    """One server over the database at ``url``. `start` it, then `drain` and `stop` it.
 
-    def __init__(self, config: Config, url: str) -> None:
+    ``lost_lines`` counts log lines that nobody will read, by reason.
+    """
+
+    def __init__(self, config: Config, url: str, lost_lines: Counts = dict) -> None:
         self.rooms = build(config, url)
         self._config = config
+        self._lost_lines = lost_lines
         self._tasks = Tasks(self.rooms.status.report)
         self._answered: Counter[tuple[str, str]] = Counter()
         self._runners: list[web.BaseRunner] = []
@@ -74,10 +81,9 @@ class Server:
             await migrate(rooms.database)
             await rooms.settings.load()
         except StoreUnavailable as error:
-            raise StartError(f"The database cannot be used: {error}.") from None
-        self._watch_services()
-        rooms.database.on_change(self._database_changed)
-        rooms.market.feed.on_change.append(self._feed_changed)
+            where = "DATABASE_URL" if self._config.database.url else "private"
+            raise StartError(f"The database ({where}) cannot be used: {error}.") from None
+        probes.watch(rooms, self._tasks)
         self._run_tasks()
         await self._open()
         self._state = "ready"
@@ -100,7 +106,7 @@ class Server:
         def exposed() -> bytes:
             nonlocal metrics
             if metrics is None:
-                metrics = figures(rooms, gateway, tasks, self._answered)
+                metrics = figures(rooms, gateway, tasks, self._answered, self._lost_lines)
             return metrics()
 
         deps = pages.Deps(
@@ -134,7 +140,9 @@ class Server:
             await self._open_operations(deps)
 
     async def _runner(self, app: web.Application) -> web.BaseRunner:
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=HTTP_SECONDS
+        )
         await runner.setup()
         self._runners.append(runner)
         return runner
@@ -186,67 +194,30 @@ class Server:
     def _not_started(self) -> str:
         return "starting" if self._state == "starting" else ""
 
-    def _watch_services(self) -> None:
-        rooms = self.rooms
-        rooms.status.watch("database", self._database_state)
-        rooms.status.watch("websocket", self._websocket_state)
-        if self._config.market.source != "none":
-            rooms.status.watch("market", self._market_state)
-
-    def _database_state(self) -> Service:
-        return Service("online" if self.rooms.database.available else "offline")
-
-    def _websocket_state(self) -> Service:
-        rooms = self.rooms
-        figures = {"connections": len(rooms.connections), "channels": len(rooms.hub.channels)}
-        return Service("online", {**figures, "flushMs": round(rooms.hub.lag * 1000, 1)})
-
-    def _market_state(self) -> Service:
-        market = self.rooms.market
-        feed = market.feed
-        age = feed.age()
-        metrics = {
-            "source": feed.name,
-            "tokens": len(market),
-            "updates": feed.updates,
-            "ageSeconds": None if age is None else round(age, 1),
-            "reconnects": feed.reconnects,
-        }
-        return Service("online" if feed.status is FeedStatus.LIVE else "degraded", metrics)
-
-    def _database_changed(self, available: bool) -> None:
-        if not available:
-            self.rooms.status.report("database", "The database does not answer")
-        self.rooms.status.check()
-
-    def _feed_changed(self, status: FeedStatus) -> None:
-        log.info("market.feed", source=self.rooms.market.feed.name, status=status.value)
-        if status is FeedStatus.STALE:
-            self.rooms.status.report("market", "The feed gives no prices")
-        self.rooms.status.check()
-
     # ── the end ─────────────────────────────────────────────────────────────────────────
 
     async def drain(self) -> None:
-        """A planned end that no user sees: not ready, nobody new, everybody sent on his way."""
+        """A planned end that no user sees: not ready, nobody new, everybody sent on his way.
+
+        The port stays open for pages, so that whoever asks ``/readyz`` gets the 503.
+        """
         if self._state != "ready":
             return
         self._state = "draining"
         self.rooms.status.stop()
-        if self._gateway is not None:
-            self._gateway.stop_listening()
+        self.rooms.door.close()
         seconds = self._config.server.drain_seconds - STOP_SECONDS
         await drain(self.rooms.connections, max(seconds, 1.0), random.Random())  # noqa: S311
 
     async def stop(self) -> None:
         """End whatever is left and let go of everything; harmless after a failed start."""
-        self._state = "stopped"
+        began, self._state = self._state != "starting", "stopped"
         if self._gateway is not None:
             self._gateway.stop_listening()
         for conn in self.rooms.connections:
             conn.close(Close.GOING_AWAY)
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(EMPTY_SECONDS):
                 await self.rooms.connections.empty()
         except TimeoutError:
             log.warning("server.connections_aborted", connections=len(self.rooms.connections))
@@ -256,8 +227,10 @@ class Server:
             await runner.cleanup()
         await self._tasks.stop()
         try:
-            await self.rooms.recorded.flush()
-        except Unavailable:
+            async with asyncio.timeout(ROWS_SECONDS):
+                await self.rooms.recorded.flush()
+        except (Unavailable, TimeoutError):
             log.warning("server.rows_lost", rows=self.rooms.recorded.waiting)
         await self.rooms.database.stop()
-        log.info("server.stopped")
+        if began:
+            log.info("server.stopped")

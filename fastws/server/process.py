@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ import uvloop
 
 from fastws import logs
 from fastws.config import Config
+from fastws.errors import ConfigError
 from fastws.server import demo as demos
 from fastws.server.life import Server
 from fastws.store.embedded import EmbeddedPostgres
@@ -23,7 +26,7 @@ log = structlog.get_logger()
 
 Job = Callable[[str], Coroutine[Any, Any, None]]
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(config: Config, *, demo: bool = False, say: Callable[[str], None] = print) -> None:
@@ -32,14 +35,23 @@ def serve(config: Config, *, demo: bool = False, say: Callable[[str], None] = pr
     ``demo`` puts something to see into the database. ``say`` gets the lines a person wants to
     read first: where it is, and how to get in.
     """
-    logs.configure(
+    if demo and not config.development:
+        raise ConfigError("--demo makes an administrator for everybody; it is for development.")
+    lost_lines = logs.configure(
         config.log,
         production=not config.development,
         secrets=[config.auth.jwt_secret, config.auth.dev_login_secret, *config.auth.service_keys],
     )
     if config.profile:
         log.warning("server.profile", profile=config.profile, hint="limits are raised")
-    with_database(config, lambda url: _live(config, url, demo, say))
+    if not (config.development or config.database.url):
+        log.warning("server.private_database", hint="for more than one machine set DATABASE_URL")
+
+    async def live(url: str) -> None:
+        # made inside the loop: its rooms hold events
+        await _live(Server(config, url, lost_lines), demo, say)
+
+    with_database(config, live)
 
 
 def with_database(config: Config, job: Job, *, join: bool = False) -> None:
@@ -58,33 +70,66 @@ def with_database(config: Config, job: Job, *, join: bool = False) -> None:
         embedded.stop()
 
 
-async def _live(config: Config, url: str, demo: bool, say: Callable[[str], None]) -> None:
-    server = Server(config, url)  # inside the loop: its rooms hold events
+async def _live(server: Server, demo: bool, say: Callable[[str], None]) -> None:
+    """From start to stop. The first signal drains, the second ends it now."""
+    loop = asyncio.get_running_loop()
+    with _signals() as signals:
+        starting = loop.create_task(_start(server, demo, say))
+        first = loop.create_task(signals.get())
+        try:
+            await asyncio.wait([starting, first], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+            number = await first
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            log.info("server.stopping", signal=number.name)
+            await _drain(server, signals)
+        finally:
+            for task in (starting, first):
+                task.cancel()
+            await asyncio.gather(starting, first, return_exceptions=True)
+            await server.stop()
+
+
+async def _drain(server: Server, signals: asyncio.Queue[signal.Signals]) -> None:
+    loop = asyncio.get_running_loop()
+    draining, again = loop.create_task(server.drain()), loop.create_task(signals.get())
+    await asyncio.wait([draining, again], return_when=asyncio.FIRST_COMPLETED)
+    if again.done():
+        log.warning("server.stopping_now", signal=again.result().name)
+    for task in (draining, again):
+        task.cancel()
+    await asyncio.gather(draining, again, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[asyncio.Queue[signal.Signals]]:
+    """What asks us to end, as it comes. A terminal that is closed asks, too.
+
+    Without a terminal SIGHUP is the habit of asking for the settings to be read again, which
+    are read at the start; under ``nohup`` it stays ignored.
+    """
     loop = asyncio.get_running_loop()
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    for number in SIGNALS:
+    handled = list(ENDING)
+    for number in ENDING:
         loop.add_signal_handler(number, signals.put_nowait, number)
-    starting = loop.create_task(_start(server, demo, say))
-    stopping = loop.create_task(signals.get())
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        handled.append(signal.SIGHUP)
+        if sys.stdin is not None and sys.stdin.isatty():
+            loop.add_signal_handler(signal.SIGHUP, signals.put_nowait, signal.SIGHUP)
+        else:
+            loop.add_signal_handler(signal.SIGHUP, _hang_up)
     try:
-        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
-            await stopping
-        starting.cancel()
-        log.info("server.stopping", signal=stopping.result().name)
-        draining = loop.create_task(server.drain())
-        again = loop.create_task(signals.get())
-        await asyncio.wait([draining, again], return_when=asyncio.FIRST_COMPLETED)
-        for task in (draining, again):
-            task.cancel()
-        await asyncio.gather(draining, again, return_exceptions=True)
+        yield signals
     finally:
-        for task in (starting, stopping):
-            task.cancel()
-        await server.stop()
-        for number in SIGNALS:
+        for number in handled:
             loop.remove_signal_handler(number)
+
+
+def _hang_up() -> None:
+    log.info("server.hangup_ignored", hint="settings are read at the start")
 
 
 async def _start(server: Server, demo: bool, say: Callable[[str], None]) -> None:
@@ -105,7 +150,7 @@ async def _invite(server: Server, say: Callable[[str], None]) -> None:
     socket = server.url.replace("http", "ws", 1) + "/api/v69/ws"
     say(f"page       {server.url}/")
     say(f"prices     {socket}/token-data   (no login)")
-    say(f"by hand    fastws console token-data --port {server.port}")
+    say(f"by hand    fastws console monitor --port {server.port}")
     for name, wallet in (("user", demos.USER), ("admin", demos.ADMIN)):
         token = await demos.token_for(wallet, rooms.authority, rooms.tokens)
         say(f"{name:10} {wallet}\n           {token}")

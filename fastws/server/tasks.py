@@ -27,6 +27,8 @@ class Tasks:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.failures: Counter[str] = Counter()
         """Times a job has failed, by name."""
+        self.down: set[str] = set()
+        """Jobs that failed and wait to be started again."""
 
     def run(self, name: str, job: Job) -> None:
         """Run ``job`` for ever; when it fails, again after a pause that grows."""
@@ -58,11 +60,13 @@ class Tasks:
         loop = asyncio.get_running_loop()
         while True:
             begun = loop.time()
+            self.down.discard(name)
             try:
                 await job()
             except Exception:
                 log.exception("server.task_failed", task=name)
                 self.failures[name] += 1
+                self.down.add(name)
                 self._report(name, "a background task failed and is started again")
             else:
                 log.info("server.task_ended", task=name)

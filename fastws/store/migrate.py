@@ -7,6 +7,7 @@ from importlib import resources
 import asyncpg
 import structlog
 
+from fastws.errors import StartError
 from fastws.store.pool import Database
 
 __all__ = ["migrate"]
@@ -21,8 +22,20 @@ async def migrate(database: Database) -> list[str]:
     """Apply what is missing, in order, each in a transaction; the names applied now.
 
     A file named ``*.optional.sql`` may be refused by a database whose owner does not let us
-    create triggers; everything it gives has a slower substitute.
+    create triggers; everything it gives has a slower substitute. `StartError` when it does not
+    let us create tables.
     """
+    try:
+        applied = await _apply(database)
+    except asyncpg.InsufficientPrivilegeError as error:
+        text = f"The database's user may not do what its schema needs: {error}."
+        raise StartError(text) from None
+    if applied:
+        log.info("database.migrated", names=applied)
+    return applied
+
+
+async def _apply(database: Database) -> list[str]:
     applied = []
     async with database.transaction() as connection:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
@@ -45,8 +58,6 @@ async def migrate(database: Database) -> list[str]:
                 continue
             await connection.execute("INSERT INTO fastws_migrations (name) VALUES ($1)", name)
             applied.append(name)
-    if applied:
-        log.info("database.migrated", names=applied)
     return applied
 
 

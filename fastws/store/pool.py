@@ -235,4 +235,6 @@ async def _prepare(connection: Any) -> None:
 def _sentence(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "The database did not answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error).partition("\n")[0] or type(error).__name__
