@@ -6,6 +6,7 @@ HOST   ?= http://127.0.0.1:3004
 USERS  ?= 200
 RATE   ?= 50
 TIME   ?= 1m
+MINUTES ?= 10
 STAMP  := $(VENV)/.installed
 SOURCES := setup.py pyproject.toml $(wildcard fastws/_core/*.pyx fastws/_core/*.pxd)
 MADE   := build dist wheelhouse *.egg-info fastws/_core/*.so fastws/_core/*.c fastws/_core/*.html \
@@ -41,7 +42,7 @@ loadtest: $(STAMP)         ## locust against a running server: HOST, USERS, RATE
 		--users $(USERS) --spawn-rate $(RATE) --run-time $(TIME) --only-summary
 
 soak: $(STAMP)             ## clients that come and go for MINUTES (10): does the server grow?
-	$(BIN)/python -m bench soak
+	MINUTES=$(MINUTES) $(BIN)/python -m bench soak
 
 wheel: $(STAMP)            ## sdist and wheel in dist/, tried in an empty venv without a compiler
 	./bench/wheel.sh $(BIN)/python
