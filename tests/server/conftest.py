@@ -1,0 +1,76 @@
+"""A server in the test's own process, over a database of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+import structlog
+
+from fastws.config import Config
+from fastws.server import Server
+from tests.identity.desk import Lines
+from tests.identity.forge import SECRET
+
+PATIENCE = 60.0
+"""Seconds after which a test is stuck, not slow."""
+
+
+def configured(**sections: Any) -> Config:
+    """A development configuration on a free port; ``sections`` replace fields of sections."""
+    tree: dict[str, Any] = {
+        "environment": "test",
+        "server": {"port": 0, "drain_seconds": 8.0},
+        "auth": {"jwt_secret": SECRET},
+        "market": {"source": "simulated", "tokens": 20, "updates_per_second": 200},
+    }
+    for name, value in sections.items():
+        tree[name] = {**tree.get(name, {}), **value} if isinstance(value, dict) else value
+    return msgspec.convert(tree, Config)
+
+
+@asynccontextmanager
+async def serving(url: str, **sections: Any) -> AsyncIterator[Server]:
+    """A started server; stopped at the end, and the collector sees everything again."""
+    server = Server(configured(**sections), url)
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.stop()
+        gc.unfreeze()
+
+
+@pytest.fixture
+async def server(fresh_url: str) -> AsyncIterator[Server]:
+    async with serving(fresh_url) as made:
+        yield made
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield session
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What is logged."""
+    made = Lines()
+    before = structlog.get_config()
+    structlog.configure(processors=[made.captured], cache_logger_on_first_use=False)
+    yield made
+    structlog.configure(**before)
+
+
+async def until(true: Callable[[], Any]) -> None:
+    """Wait for something that happens by itself."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():
+            await asyncio.sleep(0.01)
