@@ -43,23 +43,27 @@ def code(*suffixes: str) -> list[Path]:
     return [path for path in ours(*suffixes) if path.parts[0] != "tests"]
 
 
-def named(paths: list[Path]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", paths, ids=str)
-
-
 # ── sizes ───────────────────────────────────────────────────────────────────────────────
 
 
-@named(code(*SOURCES))
-def test_a_file_is_short(path: Path) -> None:
-    endpoint = path.parent == Path("fastws/endpoints")
-    assert len(text(path).splitlines()) < (ENDPOINT_LINES if endpoint else FILE_LINES)
+def test_files_are_short() -> None:
+    long = {}
+    for path in code(*SOURCES):
+        endpoint = path.parent == Path("fastws/endpoints")
+        lines = len(text(path).splitlines())
+        if lines >= (ENDPOINT_LINES if endpoint else FILE_LINES):
+            long[str(path)] = lines
+    assert long == {}
 
 
-@named(code(".py", ".pyx", ".js"))
-def test_a_function_is_short(path: Path) -> None:
-    long = {name: lines for name, lines in functions(path) if lines >= FUNCTION_LINES}
-    assert not long
+def test_functions_are_short() -> None:
+    long = {
+        f"{path}: {name}": lines
+        for path in code(".py", ".pyx", ".js")
+        for name, lines in functions(path)
+        if lines >= FUNCTION_LINES
+    }
+    assert long == {}
 
 
 def test_the_scans_for_lengths_see_what_is_there(tmp_path: Path) -> None:
@@ -101,18 +105,24 @@ def rooms() -> list[Path]:
     return sorted(path for path in found if not path.stem.startswith("__"))
 
 
-@named(rooms())
-def test_a_room_has_tests_of_its_own(path: Path) -> None:
+def test_rooms_have_tests_of_their_own() -> None:
+    assert [str(path) for path in rooms() if not has_tests(path)] == []
+
+
+def has_tests(path: Path) -> bool:
     """``fastws/x.py`` → ``tests/test_x.py``; ``fastws/room/`` → that, or ``tests/room/``."""
     place = Path("tests", *path.parts[1:-1])
     name = path.stem.removeprefix("_")
     tests = [place / f"test_{name}.py"]
     if path.suffix != ".py":
         tests += (ROOT / place / name).rglob("test_*.py")
-    assert any((ROOT / test).is_file() for test in tests)
+    return any((ROOT / test).is_file() for test in tests)
 
 
-@named([p for p in ours(".py", under="fastws/endpoints/") if p.stem != "__init__"])
+ENDPOINTS = [path for path in ours(".py", under="fastws/endpoints/") if path.stem != "__init__"]
+
+
+@pytest.mark.parametrize("path", ENDPOINTS, ids=str)
 def test_an_endpoint_has_a_test_file_and_a_url_of_its_name(path: Path) -> None:
     assert (ROOT / "tests/endpoints" / f"test_{path.stem}.py").is_file()
     module = importlib.import_module(f"fastws.endpoints.{path.stem}")
@@ -138,7 +148,7 @@ def test_a_source_has_a_test_file() -> None:
 # ── compiled rooms ──────────────────────────────────────────────────────────────────────
 
 
-@named(ours(".pyx"))
+@pytest.mark.parametrize("path", ours(".pyx"), ids=str)
 def test_a_compiled_room_has_a_test_file_a_stub_and_a_twin(path: Path) -> None:
     assert (ROOT / "tests/core" / f"test_{path.stem}.py").is_file()
     assert (ROOT / path.with_suffix(".pyi")).is_file()
@@ -154,10 +164,13 @@ def test_the_exceptions_are_still_needed() -> None:
     assert set(TWINLESS) <= classes
 
 
-@named(ours(".py", ".pyx", ".pxd", ".pyi", under="fastws/"))
-def test_picows_is_spoken_in_two_rooms_only(path: Path) -> None:
-    if path.parts[1] not in ("gateway", "_core"):
-        assert "picows" not in imports(path)
+def test_picows_is_spoken_in_two_rooms_only() -> None:
+    speakers = {
+        path.parts[1]
+        for path in ours(".py", ".pyx", ".pxd", ".pyi", under="fastws/")
+        if "picows" in imports(path)
+    }
+    assert speakers <= {"gateway", "_core"}
 
 
 # ── what must not be written ────────────────────────────────────────────────────────────
@@ -167,22 +180,29 @@ MACHINE = re.compile(r"(?<![\w./:}])/(?:home|root|Users|work|workspace)/\w")
 UNFINISHED = re.compile(r"\b(?:TO" + "DO|FIX" + "ME|XX" + "X)\\b")
 
 
-@named([p for p in tracked() if p.suffix not in (".zst", ".gz", ".png", ".ico", ".woff2")])
-def test_a_file_names_no_folder_of_a_machine_and_leaves_nothing_to_do(path: Path) -> None:
-    if "vendor" in path.parts:
-        return
-    assert not MACHINE.findall(text(path))
-    assert not UNFINISHED.findall(text(path))
+def test_files_name_no_folder_of_a_machine_and_leave_nothing_to_do() -> None:
+    written = {
+        str(path): MACHINE.findall(text(path)) + UNFINISHED.findall(text(path))
+        for path in tracked()
+        if path.suffix not in (".zst", ".gz", ".png", ".ico", ".woff2")
+        and "vendor" not in path.parts
+    }
+    assert {name: found for name, found in written.items() if found} == {}
 
 
-@named(ours(".py"))
-def test_no_error_is_swallowed(path: Path) -> None:
+def test_no_error_is_swallowed() -> None:
     silent = [
-        node.lineno
+        f"{path}:{node.lineno}"
+        for path in ours(".py")
         for node in ast.walk(tree(path))
         if isinstance(node, ast.ExceptHandler) and all(map(_says_nothing, node.body))
     ]
-    assert not silent
+    silent += [
+        str(path)
+        for path in ours(".pyx")
+        if re.search(r"except[^\n]*:\s*(?:#[^\n]*)?\n?\s*pass\b", text(path))
+    ]
+    assert silent == []
 
 
 def _says_nothing(statement: ast.stmt) -> bool:
@@ -191,35 +211,36 @@ def _says_nothing(statement: ast.stmt) -> bool:
     )
 
 
-@named(ours(".pyx"))
-def test_no_error_is_swallowed_in_compiled_rooms(path: Path) -> None:
-    assert not re.findall(r"except[^\n]*:\s*(?:#[^\n]*)?\n?\s*pass\b", text(path))
+TESTS = ours(".py", under="tests/")
 
 
-@named(ours(".py", under="tests/"))
-def test_a_test_can_fail(path: Path) -> None:
+def test_tests_can_fail() -> None:
     """No assertion that always holds; no test without anything that could fail."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Assert):
-            assert not (isinstance(node.test, ast.Constant) and node.test.value), node.lineno
-            assert not isinstance(node.test, ast.Tuple), node.lineno
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
-            "test_"
-        ):
-            does = [x for x in ast.walk(node) if isinstance(x, ast.Assert | ast.Call)]
-            assert does, node.name
+    hollow = []
+    for path in TESTS:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Assert) and isinstance(node.test, ast.Constant | ast.Tuple):
+                hollow.append(f"{path}:{node.lineno}")
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                does = any(isinstance(x, ast.Assert | ast.Call) for x in ast.walk(node))
+                if node.name.startswith("test_") and not does:
+                    hollow.append(f"{path}: {node.name}")
+    assert hollow == []
 
 
-@named(ours(".py", under="tests/"))
-def test_a_test_waits_for_events_not_for_time(path: Path) -> None:
+def test_tests_wait_for_events_not_for_time() -> None:
     """``time.sleep`` never, ``asyncio.sleep`` only between two looks, unless the line says why."""
-    lines = text(path).splitlines()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call) and "fixed sleep:" not in lines[node.lineno - 1]:
-            called = ast.unparse(node.func)
-            assert called != "time.sleep", node.lineno
-            if called == "asyncio.sleep" and isinstance(node.args[0], ast.Constant):
-                assert node.args[0].value < 0.1, node.lineno
+    fixed = []
+    for path in TESTS:
+        lines = text(path).splitlines()
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and "fixed sleep:" not in lines[node.lineno - 1]:
+                called = ast.unparse(node.func)
+                seconds = getattr(node.args[0], "value", None) if node.args else None
+                long = isinstance(seconds, int | float) and seconds >= 0.1
+                if called == "time.sleep" or (called == "asyncio.sleep" and long):
+                    fixed.append(f"{path}:{node.lineno}")
+    assert fixed == []
 
 
 # ── what is promised exists ─────────────────────────────────────────────────────────────
@@ -236,10 +257,11 @@ def test_a_script_has_its_function(entry: str) -> None:
     assert callable(getattr(importlib.import_module(module), name))
 
 
-@named([p for p in tracked() if p.suffix == ".md" or p == Path(".ci/run")])
-def test_a_make_target_that_is_named_exists(path: Path) -> None:
-    named = set(re.findall(r"(?:^|`|\s{4}|&& )make ([a-z]+)\b", text(path), re.MULTILINE))
-    assert named <= TARGETS
+def test_make_targets_that_are_named_exist() -> None:
+    for path in tracked():
+        if path.suffix == ".md" or path == Path(".ci/run"):
+            named = set(re.findall(r"(?:^|`|\s{4}|&& )make ([a-z]+)\b", text(path), re.MULTILINE))
+            assert named <= TARGETS, path
 
 
 def test_the_makefile_runs_what_exists() -> None:
