@@ -20,12 +20,13 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class ServerProcess:
     """``fastws serve`` on a free port with a folder of its own; a context manager.
 
-    ``settings`` are environment names without the ``FASTWS_`` prefix.
+    ``settings`` are environment names without the ``FASTWS_`` prefix; ``command`` is another
+    way to serve.
     """
 
-    def __init__(self, *args: str, **settings: str) -> None:
+    def __init__(self, *args: str, command: str = "serve", **settings: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fastws-bench-")
-        self._args = args
+        self._args = (command, *args)
         self.tokens: list[str] = []
         self.environment = {
             **os.environ,
@@ -48,7 +49,7 @@ class ServerProcess:
     def __enter__(self) -> ServerProcess:
         self._errors = Path(self._folder.name, "stderr").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fastws", "serve", "--port", "0", *self._args],
+            [sys.executable, "-m", "fastws", *self._args, "--port", "0"],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=self.environment,
