@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 import uvloop
 
@@ -13,6 +14,10 @@ from fastws.store.embedded import EmbeddedPostgres
 from fastws.store.pool import Database
 from tests.canary import Canary, watching
 from tests.databases import Databases, database_url
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> object:

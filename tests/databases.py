@@ -32,6 +32,12 @@ SELECT array_agg(x ORDER BY x) FROM (
 """
 """Every catalogue row a migration or a test could write; ``xmin`` tells who wrote it last."""
 
+OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+"""Ends whatever session a test left open, and waits until it is gone."""
+
 ROWS = """
 SET session_replication_role = replica;
 DO $$
@@ -80,9 +86,6 @@ class Databases:
 
     async def give_back(self, name: str) -> None:
         """Clean a database for the next test, or drop it if that is not enough."""
-        await self._order(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", name
-        )
         if await self._cleaned(name):
             self._clean.append(name)
         else:
@@ -94,6 +97,7 @@ class Databases:
         except asyncpg.PostgresError:
             return False
         try:
+            await connection.execute(OTHERS)
             if await connection.fetchval(CATALOGUE) != self._catalogues[name]:
                 return False
             await connection.execute(ROWS)
@@ -101,7 +105,7 @@ class Databases:
             await connection.close()
         return True
 
-    async def _order(self, statement: str, *values: str) -> None:
+    async def _order(self, statement: str) -> None:
         connection = await asyncpg.connect(self._url)
-        await connection.execute(statement, *values)
+        await connection.execute(statement)
         await connection.close()
