@@ -82,11 +82,10 @@ class Crowd:
 
         beat = asyncio.ensure_future(heartbeats())
         try:
-            async with asyncio.timeout(seconds):
-                while part := await reader.read(2**16):
-                    self.bytes += len(part)
-        except TimeoutError:
-            pass  # it lived as long as it was to
+            with contextlib.suppress(TimeoutError):  # it lived as long as it was to
+                async with asyncio.timeout(seconds):
+                    while part := await reader.read(2**16):
+                        self.bytes += len(part)
         finally:
             beat.cancel()
 
