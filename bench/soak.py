@@ -173,6 +173,8 @@ def _settled(server: ServerProcess, before: int) -> int:
 
 def run() -> None:
     minutes = float(os.environ.get("MINUTES", "10"))
+    if minutes < 2:
+        sys.exit("soak: in less than 2 minutes caches are still filling, and nothing is said")
     clients = int(os.environ.get("CLIENTS", "200"))
     with ServerProcess("--demo") as server:
         with urllib.request.urlopen(server.url + "/readyz") as answer:
