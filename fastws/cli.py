@@ -15,7 +15,7 @@ import msgspec
 from fastws import __version__, console, logs
 from fastws.client import Address, ClientError, fetch_token
 from fastws.config import Config, Setting, describe, load, with_development_secrets
-from fastws.errors import FastwsError, StartError
+from fastws.errors import FastwsError, StartError, StoreUnavailable
 from fastws.identity import Role, Tokens
 from fastws.server import serve as run_server
 from fastws.server import with_database
@@ -50,6 +50,9 @@ def _sentences(command: F) -> F:
         except StartError as error:
             click.echo(f"fastws: {error}", err=True)
             sys.exit(error.exit_code)
+        except StoreUnavailable as error:
+            click.echo(f"fastws: The database cannot be used: {error}.", err=True)
+            sys.exit(1)
         except FastwsError as error:
             click.echo(f"fastws: {error}", err=True)
             sys.exit(1)

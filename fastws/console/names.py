@@ -38,14 +38,14 @@ ENDPOINTS: Final[dict[str, Names]] = {
         ),
     ),
     "system-settings": Names(
-        (),
+        ("setting.background_scene", "setting.maintenance_mode", "public.category.public"),
         (
             "get_all_settings", "get_setting", "get_category_settings", "subscribe_setting",
             "subscribe_category", "unsubscribe_setting", "unsubscribe_category",
             "update_setting",
         ),
     ),
-    "test": Names((), ("echo",)),
+    "test": Names(("test",), ("echo",)),
     "contest": Names(
         ("public.contests", "user.<wallet>", "admin.contests"),
         (
