@@ -26,12 +26,13 @@ serve: $(STAMP)            ## the whole server: its own database, a live market,
 test: $(STAMP)             ## all tests (those of the page want chromium and node, or are skipped)
 	$(BIN)/python -m pytest
 
-check: $(STAMP)            ## style, types, stubs, import contract
+check: $(STAMP)            ## style, types, stubs, import contract, layout
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy.stubtest fastws._core --ignore-missing-stub --concise
+	$(BIN)/python -m pytest -q tests/test_layout.py
 
 bench: $(STAMP)            ## figures of the compiled modules and of a server, some minutes
 	$(BIN)/python -m bench
