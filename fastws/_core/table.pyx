@@ -10,111 +10,66 @@ Source: the algorithm in docs/architecture.md, "Two kinds of channel".
 
 from collections import deque
 
-from libc.stdint cimport int8_t, int64_t, uint8_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memset
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport free
 
-cdef int DEF_CAPACITY = 64
+from fastws._core.cells cimport COLUMNS, GONE, Cell, Cells, again
+from fastws._core.packing cimport lowest
+
+from fastws._core.cells import Column
+
 TOMBSTONE_SECONDS = 60.0
 TOMBSTONES = 4096
 
-cdef int GONE = -1
-
-cdef enum Kind:
-    DECIMAL = 0
-    INT = 1
-    ENUM = 2
-    FLOAT = 3
-    TEXT = 4
-
-_KINDS = {"decimal": DECIMAL, "int": INT, "enum": ENUM, "float": FLOAT, "text": TEXT}
+cdef uint64_t ONE = 1
 
 
-class Column:
-    """A column: its name and its kind, ``decimal``, ``int``, ``enum``, ``float`` or ``text``.
+cdef class Observer:
+    """Is told of every row that a seal changes: removals first, then rows in ascending order."""
 
-    A decimal cell is a pair (mantissa, exponent): the number mantissa * 10**exponent.
+    cdef int grown(self, int capacity) except -1:
+        return 0
+
+    cdef int changed(self, int row, uint64_t mask, Cell* was) except -1:
+        return 0
+
+    cdef int born(self, int row) except -1:
+        return 0
+
+    cdef int removed(self, int row) except -1:
+        return 0
+
+
+cdef class Table(Cells):
+    """One writer's table. ``epoch`` numbers the owner's lease, ``tick`` the last non-empty seal.
+
+    ``previous`` is the tick before it. ``common`` are sets of columns that often change
+    together; a row in which exactly one of them changed is a byte shorter on the wire.
     """
 
-    __slots__ = ("kind", "name")
-
-    def __init__(self, name, kind):
-        """`ValueError` for a kind that does not exist."""
-        if kind not in _KINDS:
-            raise ValueError(f"no such kind of column: {kind}")
-        self.name = name
-        self.kind = kind
-
-    def __repr__(self):
-        return f"Column({self.name!r}, {self.kind!r})"
-
-
-cdef struct Cell:
-    int64_t mantissa   # of a float: its bits
-    int64_t tick       # at which the sealed value last changed
-    int8_t exponent
-
-
-cdef class Table:
-    """One writer's table. ``epoch`` numbers the owner's lease, ``tick`` the last non-empty seal."""
-
-    cdef readonly str name
-    cdef readonly tuple columns
-    cdef readonly int64_t epoch
-    cdef readonly int64_t tick
-    cdef readonly int64_t floor
-    cdef int _width
-    cdef int _capacity
-    cdef int _used             # rows ever taken
-    cdef Cell* _open
-    cdef Cell* _sealed
-    cdef int64_t* _rtick       # newest cell tick of a row; 0: never sealed
-    cdef int64_t* _born        # tick of its first seal; 0: never sealed, GONE: removed
-    cdef uint8_t* _dirty
-    cdef uint8_t[64] _kind
-    cdef dict _index           # column name -> number
-    cdef dict _rows            # key -> row, as set
-    cdef dict _visible         # key -> row, as sealed
-    cdef list _keys            # row -> key
-    cdef list _texts           # row * width + column -> open str
-    cdef list _sealed_texts
-    cdef list _changed         # rows marked since the last seal
-    cdef list _removed         # (row, key) since the last seal
-    cdef list _free
-    cdef object _tombstones    # of (tick, seconds, row, key)
-
-    def __cinit__(self, name, columns, epoch=1):
-        """Columns have names of their own; at most 64."""
-        cdef int number
-        self.name = name
-        self.columns = tuple(columns)
-        self._width = len(self.columns)
-        if not 0 < self._width <= 64:
-            raise ValueError("a table has 1 to 64 columns")
-        self._index = {}
-        for number, column in enumerate(self.columns):
-            self._index[column.name] = number
-            self._kind[number] = _KINDS[column.kind]
-        if len(self._index) != self._width:
-            raise ValueError("two columns have the same name")
+    def __cinit__(self, name, columns, epoch=1, common=()):
+        """Columns have names of their own; at most 64. At most three common sets."""
+        self.common = tuple(tuple(names) for names in common)
+        if len(self.common) > 3 or not all(names for names in self.common):
+            raise ValueError("a table has at most three common sets of columns, none empty")
+        for names in self.common:
+            for one in names:
+                if one not in self.index:
+                    raise KeyError(one)
         self.epoch = epoch
-        self._rows, self._visible = {}, {}
-        self._keys, self._texts, self._sealed_texts = [], [], []
-        self._changed, self._removed, self._free = [], [], []
-        self._tombstones = deque()
+        self._rows, self.visible, self.waiting = {}, {}, {}
+        self.keys, self._removed, self._free, self.observers = [], [], [], []
+        self.tombstones = deque()
 
     def __dealloc__(self):
-        free(self._open)
-        free(self._sealed)
-        free(self._rtick)
-        free(self._born)
-        free(self._dirty)
+        free(self.moved)
 
     def __len__(self):
-        return len(self._visible)
+        return len(self.visible)
 
     def __contains__(self, key):
-        return key in self._visible
+        return key in self.visible
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -124,28 +79,40 @@ cdef class Table:
         `ValueError` if the key is there already.
         """
         cdef int row
+        cdef Py_ssize_t size
         if key in self._rows:
             raise ValueError(f"{key!r} is there already")
+        PyUnicode_AsUTF8AndSize(key, &size)
         for name in values:
-            if name not in self._index:
+            if name not in self.index:
                 raise KeyError(name)
-        if self._free:
-            row = self._free.pop()
-            self._keys[row] = key
-        else:
-            row = self._used
-            if row == self._capacity:
-                self._grow()
-            self._used += 1
-            self._keys.append(key)
-            self._texts.extend([""] * self._width)
-            self._sealed_texts.extend([""] * self._width)
+        row = self._free.pop() if self._free else self.used
+        self._take(row, key)
+        for name, value in values.items():
+            self._put(row, self.index[name], value)
+        return row
+
+    cdef int _take(self, int row, str key) except -1:
+        """Give a number that is free, or lies above all, to a key."""
+        while row >= self.capacity:
+            self._grow()
+        while self.used <= row:
+            self.used += 1
+            self.keys.append("")
+            self.texts.extend([""] * self.width)
+            self.sealed_texts.extend([""] * self.width)
+        self.keys[row] = key
         self._clear(row)
         self._rows[key] = row
-        self._mark(row)
-        for name, value in values.items():
-            self._put(row, self._index[name], value)
-        return row
+        return 0
+
+    cdef int _grow(self) except -1:
+        cdef Observer observer
+        Cells._grow(self)
+        self.moved = <int32_t*> again(self.moved, self.capacity * sizeof(int32_t))
+        for observer in self.observers:
+            observer.grown(self.capacity)
+        return 0
 
     def remove(self, str key not None):
         """Take a row away at the next seal; its key may be added again at once."""
@@ -155,209 +122,151 @@ cdef class Table:
     def set_row(self, str key not None, values):
         """Set the named cells of a row; `KeyError` for an unknown key or column."""
         cdef int row = self._rows[key]
-        for name, value in values.items():
-            self._put(row, self._index[name], value)
-
-    cpdef int set_decimal(self, int row, int column, int64_t mantissa, int exponent) except -1:
-        """Set a decimal cell by numbers, the way sources write thousands a second."""
-        cdef Cell* cell
-        if not (0 <= row < self._used and 0 <= column < self._width):
-            raise IndexError("no such cell")
-        if self._kind[column] != DECIMAL or not -100 <= exponent <= 100:
-            raise ValueError("not a decimal cell, or an exponent beyond 100")
-        cell = &self._open[row * self._width + column]
-        if cell.mantissa != mantissa or cell.exponent != exponent:
-            cell.mantissa = mantissa
-            cell.exponent = exponent
-            self._mark(row)
-        return 0
-
-    cdef int _put(self, int row, int column, object value) except -1:
-        cdef Cell* cell = &self._open[row * self._width + column]
-        cdef uint8_t kind = self._kind[column]
-        cdef int64_t number
-        cdef double real
-        if kind == DECIMAL:
-            return self.set_decimal(row, column, value[0], value[1])
-        if kind == TEXT:
-            if not isinstance(value, str):
-                raise TypeError("a text cell takes a str")
-            if self._texts[row * self._width + column] != value:
-                self._texts[row * self._width + column] = value
-                self._mark(row)
-            return 0
-        if kind == FLOAT:
-            real = value
-            memcpy(&number, &real, sizeof(number))
+        if type(values) is dict:
+            for name, value in (<dict> values).items():
+                self._put(row, self.index[name], value)
         else:
-            number = value
-        if cell.mantissa != number:
-            cell.mantissa = number
-            self._mark(row)
-        return 0
-
-    cdef inline void _mark(self, int row):
-        if not self._dirty[row]:
-            self._dirty[row] = 1
-            self._changed.append(row)
+            for name, value in values.items():
+                self._put(row, self.index[name], value)
 
     # -- sealing ---------------------------------------------------------------------------
 
     def seal(self, double now):
         """Make what was set visible; the tick, which grows only if something changed.
 
-        ``now`` is Unix or monotonic seconds, used for the age of tombstones alone.
+        ``now`` is Unix seconds; ages of tombstones and the time in JSON frames come of it.
         """
-        cdef int64_t following = self.tick + 1
+        return self._seal(self.tick + 1, now)
+
+    cdef int64_t _seal(self, int64_t following, double now) except -1:
         cdef bint moved = False
-        cdef int row
+        cdef int word, row
+        cdef uint64_t bits
         for row, key in self._removed:
             if self._seal_removal(row, key, following, now):
                 moved = True
-        for row in self._changed:
-            self._dirty[row] = 0
-            if self._born[row] != GONE and self._seal_row(row, following):
-                moved = True
         self._removed.clear()
-        self._changed.clear()
+        for word in range((self.used + 63) >> 6):
+            bits = self._touched[word]
+            self._touched[word] = 0
+            while bits:
+                row = (word << 6) + lowest(bits)
+                bits &= bits - 1
+                if self.row[row].born == GONE:
+                    self._dirty[row] = 0
+                elif self._seal_row(row, following):
+                    moved = True
         if moved:
+            self.previous = self.tick
             self.tick = following
+            self.sealed_at = now
         self._forget(now)
         return self.tick
 
-    cdef bint _seal_removal(self, int row, object key, int64_t following, double now):
-        cdef bint seen = self._born[row] != 0
-        self._born[row] = GONE  # whoever still writes to that number changes nothing
+    cdef bint _seal_removal(self, int row, object key, int64_t following, double now) except -1:
+        cdef Observer observer
+        cdef bint seen = self.row[row].born != 0
+        self.row[row].born = GONE  # whoever still writes to that number changes nothing
         if not seen:
             self._free.append(row)
             return False
-        if self._visible.get(key) == row:
-            del self._visible[key]
-        self._tombstones.append((following, now, row, key))
+        if self.visible.get(key) == row:
+            del self.visible[key]
+        self.tombstones.append((following, now, row, key))
+        self.buried_at = following
+        for observer in self.observers:
+            observer.removed(row)
         return True
 
-    cdef bint _seal_row(self, int row, int64_t following):
-        cdef int column
-        cdef int at = row * self._width
-        cdef Cell* fresh = &self._open[at]
-        cdef Cell* old = &self._sealed[at]
-        cdef bint moved = False
-        cdef bint birth = self._born[row] == 0
-        for column in range(self._width):
-            if self._kind[column] == TEXT:
-                if not birth and self._texts[at + column] == self._sealed_texts[at + column]:
-                    continue
-                self._sealed_texts[at + column] = self._texts[at + column]
-            elif (not birth and fresh[column].mantissa == old[column].mantissa
-                    and fresh[column].exponent == old[column].exponent):
-                continue
-            old[column].mantissa = fresh[column].mantissa
-            old[column].exponent = fresh[column].exponent
-            old[column].tick = following
-            moved = True
-        if moved:
-            self._rtick[row] = following
-            if birth:
-                self._born[row] = following
-                self._visible[self._keys[row]] = row
-        return moved
+    cdef bint _seal_row(self, int row, int64_t following) except -1:
+        cdef Cell[COLUMNS] was
+        cdef Observer observer
+        cdef bint birth = self.row[row].born == 0
+        cdef uint64_t changed = self.seal_cells(row, birth or self._strict, following, was)
+        if not changed:
+            return False
+        if self.moved_at != following:
+            self.moved_at = following
+            self.moves = 0
+        self.moved[self.moves] = row
+        self.moves += 1
+        self.row[row].tick = following
+        if birth:
+            self.row[row].born = following
+            self._born(row)
+        else:
+            for observer in self.observers:
+                observer.changed(row, changed, was)
+        return True
 
-    cdef void _forget(self, double now):
+    cdef int _born(self, int row) except -1:
+        cdef Observer observer
+        self.visible[self.keys[row]] = row
+        for observer in self.observers:
+            observer.born(row)
+        for follower in self.waiting.pop(self.keys[row], ()):
+            follower.adopt(row)
+        return 0
+
+    cdef int _forget(self, double now) except -1:
         """Old tombstones raise the floor; only then is their row number free again."""
-        while len(self._tombstones) > TOMBSTONES:
-            tick, buried, row, _ = self._tombstones[0]
+        while len(self.tombstones) > TOMBSTONES:
+            tick, buried, row, _ = self.tombstones[0]
             if now - buried < TOMBSTONE_SECONDS:
-                return
-            self._tombstones.popleft()
+                return 0
+            self.tombstones.popleft()
             self.floor = tick
             self._free.append(row)
+        return 0
 
     # -- reading what is sealed ------------------------------------------------------------
 
     def get(self, key):
         """The sealed cells of a row by column name, or None."""
-        row = self._visible.get(key)
+        row = self.visible.get(key)
         if row is None:
             return None
         return {column.name: self._value(row, number)
                 for number, column in enumerate(self.columns)}
 
-    cdef object _value(self, int row, int column):
-        cdef Cell* cell = &self._sealed[row * self._width + column]
-        cdef uint8_t kind = self._kind[column]
-        cdef double real
-        if kind == DECIMAL:
-            return (cell.mantissa, cell.exponent)
-        if kind == TEXT:
-            return self._sealed_texts[row * self._width + column]
-        if kind == FLOAT:
-            memcpy(&real, &cell.mantissa, sizeof(real))
-            return real
-        return cell.mantissa
-
     def rows(self):
         """Sealed keys and their row numbers."""
-        return dict(self._visible)
+        return dict(self.visible)
 
     def rtick(self, key):
         """Tick at which any cell of the row last changed; 0 if there is no such row."""
-        row = self._visible.get(key)
+        row = self.visible.get(key)
         if row is None:
             return 0
-        return self._rtick[<int> row]
+        return self.row[<int> row].tick
 
     def ctick(self, key, name):
         """Tick at which one cell last changed; 0 if there is no such row."""
-        row = self._visible.get(key)
+        row = self.visible.get(key)
         if row is None:
             return 0
-        return self._sealed[<int> row * self._width + <int> self._index[name]].tick
+        return self.sealed[<int> row * self.width + <int> self.index[name]].tick
 
     def changed(self, int64_t since):
         """Keys of rows that changed or were born after tick ``since``.
 
         ``since`` below ``floor`` cannot be answered by a difference: ask for 0, everything.
         """
-        return [key for key, row in self._visible.items() if self._rtick[<int> row] > since]
+        return [key for key, row in self.visible.items() if self.row[<int> row].tick > since]
 
     def removed(self, int64_t since):
         """Keys of rows removed after tick ``since``, oldest first."""
-        return [key for tick, _, _, key in self._tombstones if tick > since]
+        return [key for tick, _, _, key in self.tombstones if tick > since]
 
-    # -- memory ----------------------------------------------------------------------------
+    # -- followers of keys that are not there yet --------------------------------------------
 
-    cdef int _grow(self) except -1:
-        cdef int capacity = self._capacity * 2 if self._capacity else DEF_CAPACITY
-        cdef size_t cells = <size_t> capacity * self._width
-        cdef void* got
-        got = realloc(self._open, cells * sizeof(Cell))
-        if got == NULL:
-            raise MemoryError
-        self._open = <Cell*> got
-        got = realloc(self._sealed, cells * sizeof(Cell))
-        if got == NULL:
-            raise MemoryError
-        self._sealed = <Cell*> got
-        got = realloc(self._rtick, capacity * sizeof(int64_t))
-        if got == NULL:
-            raise MemoryError
-        self._rtick = <int64_t*> got
-        got = realloc(self._born, capacity * sizeof(int64_t))
-        if got == NULL:
-            raise MemoryError
-        self._born = <int64_t*> got
-        got = realloc(self._dirty, capacity)
-        if got == NULL:
-            raise MemoryError
-        self._dirty = <uint8_t*> got
-        self._capacity = capacity
-        return 0
+    cdef void watch(self, object key, object follower):
+        self.waiting.setdefault(key, set()).add(follower)
 
-    cdef void _clear(self, int row):
-        cdef int at = row * self._width
-        memset(&self._open[at], 0, self._width * sizeof(Cell))
-        memset(&self._sealed[at], 0, self._width * sizeof(Cell))
-        self._rtick[row] = self._born[row] = 0
-        self._dirty[row] = 0
-        for at in range(at, at + self._width):
-            self._texts[at] = self._sealed_texts[at] = ""
+    cdef void unwatch(self, object key, object follower):
+        cdef set who = self.waiting.get(key)
+        if who is not None:
+            who.discard(follower)
+            if not who:
+                del self.waiting[key]
+

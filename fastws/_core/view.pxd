@@ -1,0 +1,26 @@
+"""What followers see of a view."""
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from fastws._core.cells cimport Cell
+from fastws._core.encode cimport BinaryEncoder, Encoder, Shape
+from fastws._core.encode_json cimport JsonEncoder
+from fastws._core.table cimport Observer, Table
+
+
+cdef class View(Observer):
+    cdef readonly Table table
+    cdef readonly tuple columns
+    cdef readonly uint32_t checksum      # of all rows
+    cdef Shape shape
+    cdef uint32_t* hashes                # of each row
+    cdef BinaryEncoder binary
+    cdef JsonEncoder json
+    cdef dict _frames                    # what was made at `_frames_of`, for the next who needs it
+    cdef int64_t _frames_of
+    cdef int laggards                    # frames made at that tick for bases of their own
+
+    cdef uint64_t project(self, uint64_t mask) noexcept
+    cdef uint32_t hash_cells(self, int row) noexcept
+    cdef Encoder encoder(self, bint json)
+    cdef dict frames(self)
