@@ -183,6 +183,7 @@ cdef class Cells:
         self.row = <Row*> again(self.row, capacity * sizeof(Row))
         self._dirty = <uint64_t*> again(self._dirty, capacity * sizeof(uint64_t))
         self._touched = <uint64_t*> again(self._touched, words * sizeof(uint64_t))
+        memset(&self.row[self.capacity], 0, (capacity - self.capacity) * sizeof(Row))
         memset(&self._dirty[self.capacity], 0, (capacity - self.capacity) * sizeof(uint64_t))
         memset(&self._touched[self.capacity >> 6], 0,
                (words - (self.capacity >> 6)) * sizeof(uint64_t))

@@ -65,6 +65,7 @@ cdef class Encoder:
     cdef int64_t since       # chunks exist of the ticks after this
 
     cdef int grown(self, int capacity) except -1
+    cdef int forget_chunks(self) except -1
     cdef int join(self) except -1
     cdef int leave(self) except -1
     cdef bint has_chunks(self) except -1

@@ -35,6 +35,13 @@ cdef class Encoder:
         self.room = capacity
         return 0
 
+    cdef int forget_chunks(self) except -1:
+        self.chunks_of = -1
+        self.since = 0
+        if self.room:
+            memset(self.chunk, 0, self.room * sizeof(Chunk))
+        return 0
+
     cdef int join(self) except -1:
         """One follower more: from the next seal on there are chunks."""
         if self.users == 0:

@@ -42,6 +42,7 @@ cdef class Follower:
     cdef bytes make_shared(self, double now)
     cdef list bury(self, int64_t since)
     cdef int put_all(self, Encoder encoder, int64_t since) except -1
+    cdef int moved_below(self, int end) noexcept
     cdef int put_some(self, Encoder encoder, int64_t since) except -1
     cdef bint page_has_room(self, Encoder encoder, int row, int fulls) except -1
     cdef bint partial(self)

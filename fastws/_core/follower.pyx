@@ -200,10 +200,11 @@ cdef class Follower:
         cdef dict frames = self.view.frames()
         cdef bint late = self.synced < self.table.previous
         cdef int64_t since = self.synced, base = self.base, skipped = self.skipped
-        if late and not self.resumed and self.view.laggards >= LAGGARD_FRAMES:
+        cdef bint crowded = self.view.laggards >= LAGGARD_FRAMES
+        if late and crowded and not self.resumed and not self.fresh_start:
             since = base = self.rounded()
             skipped = self.table.tick - since - 1
-        key = (self.channel, self.json, base, since, self.cursor, self.fresh_start,
+        key = (self.channel, self.json, self.epoch, base, since, self.cursor, self.fresh_start,
                self.resumed, skipped, self.wants_proof(), now - self.sent >= QUIET_SECONDS)
         found = frames.get(key)
         if found is not None:
@@ -218,9 +219,9 @@ cdef class Follower:
     cdef int64_t rounded(self):
         """An older base that many laggards can share, 2**k ticks back."""
         cdef int64_t back = 1
-        while self.table.tick - back > self.synced:
+        while self.table.tick - back > self.base:
             back <<= 1
-        return max(self.table.tick - back, <int64_t> 1)
+        return max(self.table.tick - back, <int64_t> 0)
 
     cdef bytes make(self, double now, int64_t since, int64_t base, int64_t skipped):
         cdef Encoder encoder = self.view.encoder(self.json)
@@ -291,9 +292,9 @@ cdef class Follower:
         cdef int fulls = 0
         cdef int end = min(self.cursor, self.table.used)
         if since < self.table.tick:
-            if since == self.table.previous and end == self.table.used and encoder.has_chunks():
+            if since == self.table.previous and encoder.has_chunks():
                 if self.table.moved_at == self.table.tick:
-                    encoder.gather(self.table.moved, self.table.moves)
+                    encoder.gather(self.table.moved, self.moved_below(end))
             else:
                 for row in range(end):
                     if self.table.row[row].tick > since and self.table.row[row].born > 0:
@@ -310,6 +311,13 @@ cdef class Follower:
                 fulls += 1
         self.cursor = WHOLE
         return 0
+
+    cdef int moved_below(self, int end) noexcept:
+        """How many of the rows that moved lie on pages that were sent."""
+        cdef int count = self.table.moves
+        while count and self.table.moved[count - 1] >= end:
+            count -= 1
+        return count
 
     cdef int put_some(self, Encoder encoder, int64_t since) except -1:
         cdef int at, row

@@ -92,3 +92,38 @@ cdef inline int64_t text_number(const char* text, Py_ssize_t size) noexcept nogi
     for at in range(size):
         state = (state ^ <uint8_t> text[at]) * <uint32_t> 0x01000193
     return <int64_t> ((<uint64_t> size << 32) | state)
+
+
+cdef struct Bytes:
+    const uint8_t* at
+    const uint8_t* end
+
+
+cdef inline int need(Bytes* bytes, size_t size) except -1:
+    if <size_t> (bytes.end - bytes.at) < size:
+        raise ValueError("the bytes end too early")
+    return 0
+
+
+cdef inline uint64_t get_varint(Bytes* bytes) except? 0:
+    cdef uint64_t value = 0
+    cdef int shift = 0
+    cdef uint8_t byte
+    while True:
+        need(bytes, 1)
+        byte = bytes.at[0]
+        bytes.at += 1
+        value |= <uint64_t> (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number of more than ten bytes")
+
+
+cdef inline str get_text(Bytes* bytes):
+    """`UnicodeDecodeError`, which is a `ValueError`, if it is not UTF-8."""
+    cdef uint64_t size = get_varint(bytes)
+    need(bytes, size)
+    bytes.at += size
+    return (<const char*> (bytes.at - size))[:size].decode()

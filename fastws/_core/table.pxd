@@ -10,6 +10,7 @@ cdef class Observer:
     cdef int changed(self, int row, uint64_t mask, Cell* was) except -1
     cdef int born(self, int row) except -1
     cdef int removed(self, int row) except -1
+    cdef int emptied(self) except -1
 
 
 cdef class Table(Cells):

@@ -40,6 +40,10 @@ cdef class Observer:
     cdef int removed(self, int row) except -1:
         return 0
 
+    cdef int emptied(self) except -1:
+        """All rows go at once, and ticks may begin anew: a replica loads another state."""
+        return 0
+
 
 cdef class Table(Cells):
     """One writer's table. ``epoch`` numbers the owner's lease, ``tick`` the last non-empty seal.

@@ -125,6 +125,12 @@ cdef class View(Observer):
         self.hashes[row] = 0
         return 0
 
+    cdef int emptied(self) except -1:
+        self.checksum = 0
+        self._frames_of = -1
+        self.binary.forget_chunks()
+        return self.json.forget_chunks()
+
     cdef uint64_t project(self, uint64_t mask) noexcept:
         """A mask of the table's columns in the view's numbers."""
         cdef uint64_t seen = 0

@@ -61,9 +61,9 @@ class TableCopy:
             raise OutOfStep(f"a frame from {frame.base} for a client at {self.tick}")
         elif frame.tick < self.tick:
             raise OutOfStep(f"a frame to {frame.tick} for a client at {self.tick}")
-        for id in frame.removed:
-            self.rows.pop(id, None)
-            self.keys.pop(id, None)
+        for row in frame.removed:
+            self.rows.pop(row, None)
+            self.keys.pop(row, None)
         for change in frame.rows:
             if change.key is not None:
                 self.keys[change.id] = change.key
@@ -89,22 +89,22 @@ class TableCopy:
 
     def forget(self, keys: set[str]) -> None:
         """Drop rows that are no longer wanted, before a resume without them."""
-        for id in [id for id, key in self.keys.items() if key in keys]:
-            del self.rows[id], self.keys[id]
+        for row in [row for row, key in self.keys.items() if key in keys]:
+            del self.rows[row], self.keys[row]
 
     def by_key(self) -> dict[str, dict[str, Any]]:
         """Rows by key, cells by column."""
         return {
-            key: dict(zip(self.columns.names, self.rows[id], strict=True))
-            for id, key in self.keys.items()
+            key: dict(zip(self.columns.names, self.rows[row], strict=True))
+            for row, key in self.keys.items()
         }
 
     def checksum(self) -> int:
         """The sum of the hashes of all cells held."""
         return (
             sum(
-                cell_hash(id, column, *_numbers(kind, row[column]))
-                for id, row in self.rows.items()
+                cell_hash(row, column, *_numbers(kind, cells[column]))
+                for row, cells in self.rows.items()
                 for column, kind in enumerate(self.columns.kinds)
             )
             & WORD

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
+
+from fastws.client.frames import Change, Columns, Frame
+from fastws.client.tables import TableCopy
 
 
 class Bucket:
@@ -37,67 +42,450 @@ class Bucket:
 
 
 class Table:
-    """A table of plain dictionaries: every value of every tick is remembered."""
+    """A table of plain dictionaries. ``bugs`` are traps it is to fall into: tests of tests."""
 
     def __init__(
         self,
         columns: list[str],
-        empty: dict[str, object],
+        empty: dict[str, Any],
         keep: int = 4096,
         keep_seconds: float = 60.0,
+        epoch: int = 1,
+        bugs: frozenset[str] = frozenset(),
     ) -> None:
         self.columns = columns
         self.empty = empty
         self.keep = keep
         self.keep_seconds = keep_seconds
-        self.tick = 0
-        self.floor = 0
-        self.open: dict[str, dict[str, object]] = {}
-        self.sealed: dict[str, dict[str, object]] = {}
+        self.epoch = epoch
+        self.bugs = bugs
+        self.tick = self.previous = self.floor = 0
+        self.open: dict[str, dict[str, Any]] = {}
+        self.numbers: dict[str, int] = {}  # of the rows in `open`
+        self.sealed: dict[str, dict[str, Any]] = {}
+        self.before: dict[str, dict[str, Any]] = {}  # of what the last seal changed
         self.ticks: dict[str, dict[str, int]] = {}
-        self.reborn: dict[str, None] = {}  # in the order of removal, which tombstones keep
-        self.tombstones: list[tuple[int, float, str]] = []
+        self.born: dict[str, int] = {}
+        self.ids: dict[str, int] = {}  # of the rows in `sealed`
+        self.leaving: list[tuple[str, int]] = []
+        self.free: list[int] = []
+        self.used = 0
+        self.tombstones: list[tuple[int, float, int, str | None]] = []
+        self.followers: list[Follower] = []
+        self.views: list[View] = []
 
-    def add(self, key: str, values: dict[str, object]) -> None:
+    def add(self, key: str, values: dict[str, Any]) -> int:
         if key in self.open:
             raise ValueError(key)
+        if self.free:
+            number = self.free.pop()
+        else:
+            number, self.used = self.used, self.used + 1
         self.open[key] = self.empty | values
+        self.numbers[key] = number
+        return number
 
     def remove(self, key: str) -> None:
         del self.open[key]
-        if key in self.sealed:
-            self.reborn[key] = None
+        self.leaving.append((key, self.numbers.pop(key)))
 
-    def set_row(self, key: str, values: dict[str, object]) -> None:
+    def set_row(self, key: str, values: dict[str, Any]) -> None:
         self.open[key] |= values
 
     def seal(self, now: float) -> int:
         following = self.tick + 1
-        moved = False
-        for key in self.reborn:
-            del self.sealed[key], self.ticks[key]
-            self.tombstones.append((following, now, key))
-            moved = True
-        self.reborn.clear()
-        for key, row in self.open.items():
-            if key not in self.sealed:
-                self.ticks[key] = dict.fromkeys(self.columns, following)
-                moved = True
-            for name, value in row.items():
-                if key in self.sealed and not _same(self.sealed[key][name], value):
-                    self.ticks[key][name] = following
-                    moved = True
-            self.sealed[key] = dict(row)
-        if moved:
-            self.tick = following
-        while len(self.tombstones) > self.keep and now - self.tombstones[0][1] >= self.keep_seconds:
-            self.floor = self.tombstones.pop(0)[0]
+        buried = self._bury(following, now)
+        changed = self._change(following)
+        if buried or changed:
+            self.previous, self.tick = self.tick, following
+        self._forget(now)
         return self.tick
 
+    def _bury(self, following: int, now: float) -> bool:
+        moved = False
+        for key, number in self.leaving:
+            if self.ids.get(key) != number:  # never sealed
+                self.free.append(number)
+                continue
+            del self.sealed[key], self.ticks[key], self.born[key], self.ids[key]
+            self.tombstones.append((following, now, number, key))
+            moved = True
+            if "reuse" in self.bugs:
+                self.free.append(number)
+        self.leaving.clear()
+        return moved
 
-def _same(one: object, other: object) -> bool:
+    def _change(self, following: int) -> bool:
+        before: dict[str, dict[str, Any]] = {}
+        for key, row in sorted(self.open.items(), key=lambda pair: self.numbers[pair[0]]):
+            old = self.sealed.get(key)
+            if old is None:
+                self.born[key], self.ids[key] = following, self.numbers[key]
+                self.ticks[key] = dict.fromkeys(self.columns, following)
+                for follower in self.followers:
+                    follower.adopt(key)
+            else:
+                names = [name for name in self.columns if not same(old[name], row[name])]
+                if not names:
+                    continue
+                self.ticks[key] |= dict.fromkeys(names, following)
+            before[key] = old or {}
+            self.sealed[key] = dict(row)
+        if before:
+            self.before = before
+        return bool(before)
+
+    def _forget(self, now: float) -> None:
+        while len(self.tombstones) > self.keep and now - self.tombstones[0][1] >= self.keep_seconds:
+            tick, _, number, _ = self.tombstones.pop(0)
+            if "floor" not in self.bugs:
+                self.floor = tick
+            if "reuse" not in self.bugs:
+                self.free.append(number)
+
+
+def same(one: object, other: object) -> bool:
     """Whether a cell did not change: a float does when its bits do (0.0 is not -0.0)."""
     return repr(one) == repr(other)
+
+
+class Replica(Table):
+    """A table fed by its owner's frames: every cell that a frame names changed at its tick."""
+
+    def load(self, owner: Table) -> bool:
+        """Become what the owner is. The trap: compare values instead of taking cell ticks."""
+        if (owner.epoch, owner.tick) < (self.epoch, self.tick):
+            return False
+        ticks = {key: dict(row) for key, row in owner.ticks.items()}
+        if "values" in self.bugs and owner.epoch == self.epoch:
+            for key, row in ticks.items():
+                for name in row:
+                    known = key in self.sealed and self.ids[key] == owner.ids[key]
+                    if known and same(self.sealed[key][name], owner.sealed[key][name]):
+                        row[name] = self.ticks[key][name]
+        self.epoch, self.tick, self.floor = owner.epoch, owner.tick, owner.floor
+        self.previous = -1
+        self.before = {}
+        for view in self.views:
+            view.since = 0
+        self.sealed = {key: dict(row) for key, row in owner.sealed.items()}
+        self.ticks = ticks
+        self.born, self.ids = dict(owner.born), dict(owner.ids)
+        self.tombstones = list(owner.tombstones)
+        for follower in self.followers:
+            for key in self.sealed:
+                follower.adopt(key)
+        return True
+
+    def apply(self, epoch: int, frame: Frame, now: float) -> str:
+        if epoch < self.epoch or (epoch == self.epoch and frame.tick <= self.tick):
+            return "old"
+        if epoch != self.epoch or frame.snapshot or frame.partial or frame.base != self.tick:
+            return "gap"
+        key_of = {number: key for key, number in self.ids.items()}
+        for number in frame.removed:
+            key = key_of.pop(number, None)
+            if key is not None:
+                del self.sealed[key], self.ticks[key], self.born[key], self.ids[key]
+            self.tombstones.append((frame.tick, now, number, key))
+        self.before = {}
+        for change in frame.rows:
+            self._take(change, key_of, frame.tick)
+        self.previous, self.tick = self.tick, frame.tick
+        self._forget(now)
+        if frame.checksum is not None and frame.checksum != self.views[0].checksum(self.ids.values()):
+            return "gap"
+        return "applied"
+
+    def _take(self, change: Change, key_of: dict[int, str], tick: int) -> None:
+        names = [name for bit, name in enumerate(self.columns) if change.mask >> bit & 1]
+        if change.key is not None and change.id not in key_of:
+            while any(number == change.id for _, _, number, _ in self.tombstones):
+                self.floor = self.tombstones.pop(0)[0]
+            key = change.key
+            self.sealed[key], self.ticks[key] = {}, {}
+            self.ids[key], self.born[key] = change.id, tick
+        else:
+            key = key_of[change.id]
+        self.before[key] = dict(self.sealed[key])
+        for name, value in zip(names, change.cells, strict=True):
+            old = self.sealed[key].get(name)
+            if change.relative and isinstance(old, tuple):
+                value = (old[0] + value, old[1])
+            self.sealed[key][name] = value
+            self.ticks[key][name] = tick
+        for follower in self.followers:
+            follower.adopt(key)
+
+
+class View:
+    """Some columns of a table, under numbers of their own."""
+
+    def __init__(self, table: Table, names: list[str] | None = None) -> None:
+        self.table = table
+        self.names = [name for name in table.columns if names is None or name in names]
+        self.users = 0
+        self.since = 0  # there are chunks of the ticks after this
+        table.views.append(self)
+
+    def join(self) -> None:
+        if not self.users:
+            self.since = self.table.tick
+        self.users += 1
+
+    def numbers(self, key: str) -> list[tuple[str, Any]]:
+        return [(name, self.table.sealed[key][name]) for name in self.names]
+
+    def checksum(self, ids: Iterable[int]) -> int:
+        copy = TableCopy(Columns(tuple(self.names), tuple(map(self.kind, self.names))))
+        key_of = {number: key for key, number in self.table.ids.items()}
+        copy.rows = {
+            number: [value for _, value in self.numbers(key_of[number])]
+            for number in ids
+            if number in key_of
+        }
+        return copy.checksum()
+
+    def kind(self, name: str) -> str:
+        empty = self.table.empty[name]
+        return {tuple: "decimal", int: "int", float: "float", str: "text"}[type(empty)]
+
+    def full(self, key: str, *, open: bool = False) -> Change:
+        row = self.table.sealed[key]
+        if open:
+            row = self.table.open.get(key, row)
+        cells = tuple(row[name] for name in self.names)
+        return Change(self.table.ids[key], key, (1 << len(self.names)) - 1, False, cells)
+
+    def cells(self, key: str, since: int, *, chunk: bool) -> Change | None:
+        """What changed after ``since``; ``chunk``: relative if that can be said."""
+        names = [name for name in self.names if self.table.ticks[key][name] > since]
+        if not names:
+            return None
+        row, before = self.table.sealed[key], self.table.before.get(key, {})
+        decimals = [name for name in names if self.kind(name) == "decimal"]
+        relative = chunk and bool(decimals)
+        for name in decimals:
+            if not relative or "exponent" in self.table.bugs:
+                continue
+            (old, scale), (new, other) = before[name], row[name]
+            relative = scale == other and abs(new - old) < 2**53
+        cells = tuple(
+            row[name][0] - before[name][0] if relative and name in decimals else row[name]
+            for name in names
+        )
+        mask = sum(1 << self.names.index(name) for name in names)
+        return Change(self.table.ids[key], None, mask, relative, cells)
+
+
+class Follower:
+    """What one subscriber is owed. ``page``: rows sent whole in one frame."""
+
+    def __init__(
+        self,
+        view: View,
+        keys: Iterable[str] | None = None,
+        *,
+        pace: int = 0,
+        page: float = math.inf,
+        json: bool = False,
+    ) -> None:
+        self.view = view
+        self.table = view.table
+        self.bugs = self.table.bugs
+        self.all = keys is None
+        self.keys = set(keys or ())
+        self.pace = pace
+        self.page = page
+        self.json = json
+        self.paused = False
+        self.skipped = self.frames = 0
+        self.sent = -math.inf
+        if not json:
+            view.join()
+        self.table.followers.append(self)
+        self.proved: list[int] | None = None
+        self.restart()
+
+    def close(self) -> None:
+        if self in self.table.followers:
+            self.table.followers.remove(self)
+            self.view.users -= not self.json
+
+    def pause(self, paused: bool) -> None:
+        self.paused = paused
+
+    def look(self, view: View) -> None:
+        if not self.json:
+            view.join()
+        self.view.users -= not self.json
+        self.view = view
+        self.restart()
+
+    def restart(self) -> None:
+        self.fresh_start, self.resumed, self.unproved = True, False, True
+        self.epoch = self.table.epoch
+        self.base, self.synced = 0, self.table.tick
+        self.left: set[int] = set()
+        self.cursor: float = 0
+        ids = self.table.ids
+        self.held = {ids[key]: True for key in self.keys if key in ids}  # id -> owed whole
+        self.key_of = {ids[key]: key for key in self.keys if key in ids}
+
+    def resume(self, epoch: int, tick: int, new: Iterable[str] = ()) -> bool:
+        self.restart()
+        table = self.table
+        if epoch != table.epoch or tick <= 0 or tick < table.floor:
+            return False
+        if tick > table.tick and "ahead" not in self.bugs:
+            return False
+        self.fresh_start, self.resumed = False, True
+        self.base = self.synced = tick
+        self.cursor = math.inf
+        others = () if "new" in self.bugs else set(new)
+        self.held = {number: self.key_of[number] in others for number in self.held}
+        return True
+
+    def follow(self, keys: Iterable[str] | None) -> None:
+        if keys is None or self.all:
+            self.all, self.keys = keys is None, set(keys or ())
+            self.restart()
+            return
+        wanted = set(keys)
+        if "filter" in self.bugs:
+            self.proved = [number for number, fresh in self.held.items() if not fresh]
+        for number in list(self.held):
+            if self.key_of[number] not in wanted:
+                if not self.held.pop(number):
+                    self.left.add(number)
+                del self.key_of[number]
+        before, self.keys = self.keys, wanted
+        for key in wanted - before:
+            if key in self.table.ids:
+                self.adopt(key)
+        self.unproved = True
+
+    def adopt(self, key: str) -> None:
+        """A row is there under this key; if it was waited for it is owed."""
+        if key in self.keys and key not in self.key_of.values():
+            number = self.table.ids[key]
+            self.held[number], self.key_of[number] = True, key
+
+    # -- the flush
+
+    @property
+    def partial(self) -> bool:
+        return any(self.held.values()) or (self.all and self.cursor != math.inf)
+
+    def due(self, now: float) -> bool:
+        if self.paused:
+            return False
+        if self.fresh_start or self.left or self.partial or self.epoch != self.table.epoch:
+            return True
+        if self.synced == self.table.tick:
+            return now - self.sent >= 15
+        crossed = self.table.tick >> self.pace != self.synced >> self.pace
+        return not self.pace or crossed or now - self.sent >= 0.2 * (1 << self.pace)
+
+    def flush(self, now: float, writable: bool = True) -> Frame | None:
+        if not self.due(now):
+            return None
+        if not writable:
+            self.skipped += 1
+            return None
+        if self.epoch != self.table.epoch or self.synced < self.table.floor:
+            self.restart()
+        gone = self._bury()
+        rows = self._rows_of_all() if self.all else self._rows_of_some()
+        quiet = now - self.sent >= 15
+        if not (rows or gone or self.fresh_start or quiet):
+            self.synced = self.table.tick
+            if "quiet" in self.bugs:
+                self.base = self.table.tick
+            return None
+        checksum = None
+        due = self.unproved or self.frames >= 15 or (self.all and self.table.tick % 16 == 0)
+        if not self.partial and (due or quiet):
+            held = self.table.ids.values() if self.all else list(self.held)
+            if self.proved is not None:
+                held, self.proved = self.proved, None
+            checksum = self.view.checksum(held)
+        frame = Frame(
+            self.table.tick,
+            self.base,
+            self.epoch if self.fresh_start or self.json else None,
+            self.fresh_start,
+            self.partial,
+            self.skipped,
+            checksum,
+            tuple(sorted(gone)),
+            tuple(rows),
+        )
+        self.left.clear()
+        self.fresh_start = self.resumed = False
+        self.skipped = 0
+        self.base = self.synced = self.table.tick
+        self.sent = now
+        self.frames = 0 if checksum is not None else self.frames + 1
+        self.unproved &= checksum is None
+        return frame
+
+    def _bury(self) -> set[int]:
+        gone = set(self.left)
+        for tick, _, number, _ in reversed(self.table.tombstones):
+            if tick <= self.synced:
+                break
+            if self.all:
+                if number < self.cursor:
+                    gone.add(number)
+                continue
+            if self.resumed or number in self.held:
+                gone.add(number)
+            if number in self.held:
+                del self.held[number]
+                key = self.key_of.pop(number)
+                if key in self.table.ids:
+                    self.adopt(key)
+        return gone
+
+    def _pay(self, key: str) -> Change | None:
+        """What a held row owes since `synced`."""
+        since = self.synced
+        if max(self.table.ticks[key].values()) <= since:
+            return None
+        if self.table.born[key] > since:
+            return self.view.full(key)
+        there = self.view.since < self.table.tick and not self.json
+        chunk = since == self.table.previous and there
+        if "relative" in self.bugs and since >= self.table.previous - 1 and there:
+            return self.view.cells(key, self.table.tick - 1, chunk=key in self.table.before)
+        return self.view.cells(key, since, chunk=chunk)
+
+    def _rows_of_all(self) -> list[Change]:
+        changes, whole = [], 0
+        for key, number in sorted(self.table.ids.items(), key=lambda pair: pair[1]):
+            if number < self.cursor:
+                changes.append(self._pay(key))
+            elif whole < self.page:
+                changes.append(self.view.full(key, open="open" in self.bugs))
+                whole += 1
+            else:
+                self.cursor = number
+                return [change for change in changes if change]
+        self.cursor = math.inf
+        return [change for change in changes if change]
+
+    def _rows_of_some(self) -> list[Change]:
+        changes, whole = [], 0
+        for number in sorted(self.held):
+            key = self.key_of[number]
+            if not self.held[number]:
+                changes.append(self._pay(key))
+            elif whole < self.page:
+                changes.append(self.view.full(key, open="open" in self.bugs))
+                self.held[number] = False
+                whole += 1
+        return [change for change in changes if change]
 
 
 class Messages:
