@@ -48,6 +48,7 @@ cdef class Cells:
     cdef uint64_t* _touched    # bit for each row: any of them written
 
     cpdef int set_decimal(self, int row, int column, int64_t mantissa, int exponent) except -1
+    cdef int _store(self, int row, int column, int64_t mantissa, int exponent) except -1
     cdef int _put(self, int row, int column, object value) except -1
     cdef int _put_text(self, int row, int column, object value) except -1
     cdef void _mark(self, int row, int column) noexcept

@@ -68,11 +68,16 @@ cdef class Cells:
 
     cpdef int set_decimal(self, int row, int column, int64_t mantissa, int exponent) except -1:
         """Set a decimal cell by numbers, the way sources write thousands a second."""
-        cdef Cell* cell
         if not (0 <= row < self.used and 0 <= column < self.width):
             raise IndexError("no such cell")
-        if self.kind[column] != DECIMAL or not -100 <= exponent <= 100:
-            raise ValueError("not a decimal cell, or an exponent beyond 100")
+        if self.kind[column] != DECIMAL:
+            raise ValueError("not a decimal cell")
+        return self._store(row, column, mantissa, exponent)
+
+    cdef inline int _store(self, int row, int column, int64_t mantissa, int exponent) except -1:
+        cdef Cell* cell
+        if not -100 <= exponent <= 100:
+            raise ValueError("an exponent beyond 100")
         if not -SAFE <= mantissa <= SAFE:
             raise OverflowError("a mantissa lies within 2**53 - 1")
         cell = &self.open[row * self.width + column]
@@ -90,8 +95,8 @@ cdef class Cells:
         cdef uint32_t bits
         if kind == DECIMAL:
             if type(value) is tuple and len(<tuple> value) == 2:
-                return self.set_decimal(row, column, (<tuple> value)[0], (<tuple> value)[1])
-            return self.set_decimal(row, column, value[0], value[1])
+                return self._store(row, column, (<tuple> value)[0], (<tuple> value)[1])
+            return self._store(row, column, value[0], value[1])
         if kind == TEXT:
             return self._put_text(row, column, value)
         if kind == FLOAT:

@@ -1,5 +1,6 @@
 """What followers and views see of the encoders."""
 
+cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from fastws._core.cells cimport Cell
@@ -80,7 +81,9 @@ cdef class Encoder:
     cdef bytes finish(self, Head* head, list gone, str label)
 
 
+@cython.final
 cdef class BinaryEncoder(Encoder):
+    cdef int put_moves(self, int row, uint64_t mask, Cell* was) except -1
     cdef int put_head(self, int row, int code) except -1
     cdef int put_cells(self, Buffer* into, int row, uint64_t mask) except -1
     cdef int put_text(self, Buffer* into, str text) except -1

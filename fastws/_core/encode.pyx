@@ -6,6 +6,7 @@ absolute. Ids are written when the frame is made, as gaps, so a chunk does not c
 The binary layout is in docs/wire.md, "Table frames".
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -107,53 +108,51 @@ cdef class Encoder:
         raise NotImplementedError
 
 
+@cython.final
 cdef class BinaryEncoder(Encoder):
     """Blocks of the binary format; several in a row are a message."""
 
     cdef int changed(self, int row, uint64_t mask, Cell* was, int64_t tick) except -1:
-        cdef Sealed* cell = &self.table.sealed[row * self.table.width]
         cdef Chunk* chunk = self.new_chunk(row, tick)
-        cdef uint64_t left = mask
-        cdef int64_t move
-        cdef int column, common
-        cdef bint numbers = False
-        cdef uint8_t* at
-        chunk.code = MASKED
-        while left:
-            column = self.shape.column[lowest(left)]
-            left &= left - 1
-            if self.table.kind[column] == DECIMAL:
-                move = cell[column].mantissa - was[column].mantissa
-                numbers = True
-                if cell[column].exponent != was[column].exponent or not -SMALL < move < SMALL:
-                    chunk.code = ABSOLUTE
-                    break
-        if not numbers:
-            chunk.code = ABSOLUTE
         reserve(&self.chunks, 10 + 10 * count_bits(mask))
-        if chunk.code == MASKED:
-            for common in range(self.shape.commons):
-                if self.shape.common[common] == mask:
-                    chunk.code = common
-        at = self.chunks.data + self.chunks.size
-        if chunk.code >= MASKED:
-            at = put_varint(at, mask)
-        self.chunks.size = at - self.chunks.data
+        chunk.code = self.put_moves(row, mask, was)
         if chunk.code == ABSOLUTE:
+            self.chunks.size = chunk.start  # over whatever was tried
+            self.chunks.size = (
+                put_varint(self.chunks.data + chunk.start, mask) - self.chunks.data)
             self.put_cells(&self.chunks, row, mask)
-        else:
-            while mask:
-                column = self.shape.column[lowest(mask)]
-                if self.table.kind[column] == DECIMAL:
-                    move = cell[column].mantissa - was[column].mantissa
-                    self.chunks.size = put_varint(at, zigzag(move)) - self.chunks.data
-                else:
-                    self.put_cells(&self.chunks, row, mask & -mask)
-                    reserve(&self.chunks, 10 * count_bits(mask))
-                at = self.chunks.data + self.chunks.size
-                mask &= mask - 1
         chunk.size = <uint32_t> (self.chunks.size - chunk.start)
         return 0
+
+    cdef int put_moves(self, int row, uint64_t mask, Cell* was) except -1:
+        """The relative form and its code, or `ABSOLUTE` if it cannot be had or would gain nothing."""
+        cdef Sealed* cells = &self.table.sealed[row * self.table.width]
+        cdef int code = MASKED
+        cdef int number, column
+        cdef int64_t move
+        cdef bint numbers = False
+        cdef uint8_t* at = self.chunks.data + self.chunks.size
+        for number in range(self.shape.commons):
+            if self.shape.common[number] == mask:
+                code = number
+        if code == MASKED:
+            at = put_varint(at, mask)
+        while mask:
+            column = self.shape.column[lowest(mask)]
+            if self.table.kind[column] == DECIMAL:
+                move = cells[column].mantissa - was[column].mantissa
+                if cells[column].exponent != was[column].exponent or not -SMALL < move < SMALL:
+                    return ABSOLUTE
+                at = put_varint(at, zigzag(move))
+                numbers = True
+            else:
+                self.chunks.size = at - self.chunks.data
+                self.put_cells(&self.chunks, row, mask & -mask)
+                reserve(&self.chunks, 10 * count_bits(mask))
+                at = self.chunks.data + self.chunks.size
+            mask &= mask - 1
+        self.chunks.size = at - self.chunks.data
+        return code if numbers else ABSOLUTE
 
     cdef int born(self, int row, int64_t tick) except -1:
         cdef Chunk* chunk = self.new_chunk(row, tick)

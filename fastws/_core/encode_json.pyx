@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 import json
 
+cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -20,6 +21,7 @@ from fastws._core.packing cimport Buffer, append, lowest, reserve
 cdef bytes ESCAPES = b"0123456789abcdef"
 
 
+@cython.final
 cdef class JsonEncoder(Encoder):
     """Frames as UTF-8 text."""
 

@@ -1,5 +1,6 @@
 """What the fan-out sees of a follower."""
 
+cimport cython
 from libc.stdint cimport int64_t, uint32_t
 
 from fastws._core.encode cimport Encoder, Head
@@ -8,6 +9,7 @@ from fastws._core.table cimport Table
 from fastws._core.view cimport View
 
 
+@cython.final
 cdef class Follower:
     cdef readonly View view
     cdef readonly int channel

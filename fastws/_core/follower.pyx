@@ -11,6 +11,7 @@ made and nothing queued; the next frame goes from where the client stands to the
 4. Absolute cells may be repeated, so an older base is as right as the exact one.
 """
 
+cimport cython
 from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free
 
@@ -39,6 +40,7 @@ def pace_of(int max_rate_ms, int flush_ms):
     return pace
 
 
+@cython.final
 cdef class Follower:
     """Follows ``keys`` of a view, or all. ``channel`` and ``label`` name the channel in frames.
 

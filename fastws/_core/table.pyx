@@ -184,7 +184,7 @@ cdef class Table(Cells):
 
     cdef bint _seal_row(self, int row, int64_t following) except -1:
         cdef Cell[COLUMNS] was
-        cdef Observer observer
+        cdef Py_ssize_t number
         cdef bint birth = self.row[row].born == 0
         cdef uint64_t changed = self.seal_cells(row, birth or self._strict, following, was)
         if not changed:
@@ -199,8 +199,8 @@ cdef class Table(Cells):
             self.row[row].born = following
             self._born(row)
         else:
-            for observer in self.observers:
-                observer.changed(row, changed, was)
+            for number in range(len(self.observers)):
+                (<Observer> self.observers[number]).changed(row, changed, was)
         return True
 
     cdef int _born(self, int row) except -1:

@@ -1,5 +1,6 @@
 """What followers see of a view."""
 
+cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from fastws._core.cells cimport Cell
@@ -8,12 +9,14 @@ from fastws._core.encode_json cimport JsonEncoder
 from fastws._core.table cimport Observer, Table
 
 
+@cython.final
 cdef class View(Observer):
     cdef readonly Table table
     cdef readonly tuple columns
     cdef readonly uint32_t checksum      # of all rows
     cdef Shape shape
     cdef uint32_t* hashes                # of each row
+    cdef uint32_t* cell_hashes           # of each cell
     cdef BinaryEncoder binary
     cdef JsonEncoder json
     cdef dict _frames                    # what was made at `_frames_of`, for the next who needs it

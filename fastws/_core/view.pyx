@@ -5,6 +5,7 @@ others exist because some roles may see less. Columns of a view are numbered fro
 order of the table; masks and hashes on the wire use these numbers.
 """
 
+cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -19,6 +20,7 @@ VIEWS = 4
 cdef uint64_t ONE = 1
 
 
+@cython.final
 cdef class View(Observer):
     """Columns of ``table`` by name, all of them by default; at most four views of a table.
 
@@ -58,6 +60,7 @@ cdef class View(Observer):
 
     def __dealloc__(self):
         free(self.hashes)
+        free(self.cell_hashes)
 
     def _choose_common(self):
         """The common sets as this view sees them; what of one it does not see is left out."""
@@ -89,6 +92,8 @@ cdef class View(Observer):
 
     cdef int grown(self, int capacity) except -1:
         self.hashes = <uint32_t*> again(self.hashes, capacity * sizeof(uint32_t))
+        self.cell_hashes = <uint32_t*> again(
+            self.cell_hashes, <size_t> capacity * self.shape.count * sizeof(uint32_t))
         self.binary.grown(capacity)
         return self.json.grown(capacity)
 
@@ -96,7 +101,8 @@ cdef class View(Observer):
         cdef Sealed* cell = &self.table.sealed[row * self.table.width]
         cdef uint64_t seen = self.project(mask)
         cdef uint64_t left = seen
-        cdef uint32_t difference = 0
+        cdef uint32_t* hashes = &self.cell_hashes[row * self.shape.count]
+        cdef uint32_t hashed, difference = 0
         cdef int number, column
         if not seen:
             return 0
@@ -104,9 +110,9 @@ cdef class View(Observer):
             number = lowest(left)
             left &= left - 1
             column = self.shape.column[number]
-            difference += (
-                cell_hash(row, number, cell[column].mantissa, cell[column].exponent)
-                - cell_hash(row, number, was[column].mantissa, was[column].exponent))
+            hashed = cell_hash(row, number, cell[column].mantissa, cell[column].exponent)
+            difference += hashed - hashes[number]
+            hashes[number] = hashed
         self.hashes[row] += difference
         self.checksum += difference
         if self.binary.users:
@@ -144,11 +150,14 @@ cdef class View(Observer):
 
     cdef uint32_t hash_cells(self, int row) noexcept:
         cdef Sealed* cell = &self.table.sealed[row * self.table.width]
+        cdef uint32_t* hashes = &self.cell_hashes[row * self.shape.count]
         cdef uint32_t total = 0
         cdef int number, column
         for number in range(self.shape.count):
             column = self.shape.column[number]
-            total += cell_hash(row, number, cell[column].mantissa, cell[column].exponent)
+            hashes[number] = cell_hash(
+                row, number, cell[column].mantissa, cell[column].exponent)
+            total += hashes[number]
         return total
 
     # -- what followers ask --------------------------------------------------------------------

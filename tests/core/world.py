@@ -276,6 +276,7 @@ class World:
         ("slow", 3),
         ("disconnect", 4),
         ("connect", 8),
+        ("move", 5),
         ("resync", 1),
         ("look", 1),
         ("renew", 0.15),
@@ -339,7 +340,7 @@ class World:
             side.tables[0].seal(self.now)
 
     def replicate(self) -> None:
-        lost = self.rng.random() < 0.1
+        lost = self.rng.random() < 0.25
         for side in self.sides:
             side.publish(self.now)
             side.replicate(self.now, lost)
@@ -402,6 +403,14 @@ class World:
                 if client.wanted is not None:
                     client.wanted = self.some_keys() or set()
             self.call(client, self.rng.randrange(2))
+
+    def move(self) -> None:
+        """From the owner to the replica or back, with all that was on its way read."""
+        client = self.any_client()
+        if client and client.followers:
+            client.deliver(len(client.inbox))
+            self.hang_up(client)
+            self.call(client, 1 - client.at)
 
     def filter(self) -> None:
         client = self.any_client()
