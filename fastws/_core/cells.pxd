@@ -11,7 +11,7 @@ cdef enum Kind:
 
 cdef enum:
     GONE = -1      # `born` of a row that was removed
-    COLUMNS = 64   # at most; a mask of columns is one word
+    COLUMNS = 48   # at most; a mask of columns is a number that JavaScript has
 
 
 cdef struct Cell:

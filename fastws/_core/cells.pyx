@@ -41,7 +41,7 @@ class Column:
 
 
 cdef class Cells:
-    """Rows of cells of the kinds that ``columns`` say; 1 to 64 columns, each with its own name."""
+    """Rows of cells of the kinds that ``columns`` say; 1 to 48 columns, each with its own name."""
 
     def __cinit__(self, name, columns, *args, **more):
         cdef int number
@@ -49,7 +49,7 @@ cdef class Cells:
         self.columns = tuple(columns)
         self.width = len(self.columns)
         if not 0 < self.width <= COLUMNS:
-            raise ValueError("a table has 1 to 64 columns")
+            raise ValueError("a table has 1 to 48 columns")
         self.every = ~(<uint64_t> 0) >> (64 - self.width)
         self.index = {}
         for number, column in enumerate(self.columns):

@@ -53,7 +53,7 @@ cdef class Table(Cells):
     """
 
     def __cinit__(self, name, columns, epoch=1, common=()):
-        """Columns have names of their own; at most 64. At most three common sets."""
+        """Columns have names of their own; at most 48. At most three common sets."""
         self.common = tuple(tuple(names) for names in common)
         if len(self.common) > 3 or not all(names for names in self.common):
             raise ValueError("a table has at most three common sets of columns, none empty")

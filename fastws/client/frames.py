@@ -106,7 +106,7 @@ class _Reader:
             if byte < 0x80:
                 return value
             shift += 7
-            if shift > 63:
+            if shift > 62:
                 raise BadFrame("a number of more than nine bytes")
 
     def signed(self) -> int:
@@ -165,6 +165,8 @@ def read(body: bytes, columns: Columns) -> Frame:
         head = reader.varint()
         last = _row(last + 1 + (head >> 3))
         rows.append(_change(reader, last, head & 7, columns))
+        if rows[-1].relative and not flags & RELATIVE:
+            raise BadFrame("a difference in a frame that has none")
     return Frame(
         tick,
         base,

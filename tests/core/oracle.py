@@ -193,7 +193,9 @@ class Replica(Table):
             self._take(change, key_of, frame.tick)
         self.previous, self.tick = self.tick, frame.tick
         self._forget(now)
-        if frame.checksum is not None and frame.checksum != self.views[0].checksum(self.ids.values()):
+        if frame.checksum is not None and frame.checksum != self.views[0].checksum(
+            self.ids.values()
+        ):
             return "gap"
         return "applied"
 

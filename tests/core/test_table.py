@@ -231,7 +231,7 @@ def test_wrong_uses_are_refused() -> None:
         Column("x", "tea")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="same name"):
         Table("t", [Column("a", "int"), Column("a", "int")])
-    with pytest.raises(ValueError, match="64"):
+    with pytest.raises(ValueError, match="48"):
         Table("t", [])
 
 

@@ -88,7 +88,9 @@ class Compiled:
         self.tables[0].add(key, **values)
 
     def follower(self, at: int, view: int, keys: Any, json: bool, pace: int) -> Any:
-        return _Reading(Follower(self.views[at][view], CHANNEL, "t", json=json, keys=keys, pace=pace))
+        return _Reading(
+            Follower(self.views[at][view], CHANNEL, "t", json=json, keys=keys, pace=pace)
+        )
 
     def look(self, follower: Any, at: int, view: int) -> None:
         follower.inner.look(self.views[at][view])

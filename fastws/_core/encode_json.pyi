@@ -1,0 +1,6 @@
+from typing import final
+
+from fastws._core.encode import Encoder
+
+@final
+class JsonEncoder(Encoder): ...

@@ -1,0 +1,306 @@
+// What a client holds of a table: frames come in, rows are there as typed arrays, a checksum proves
+// them. Relative rows need exactly the tick the client is at, others a base that is not newer;
+// whatever does not fit is OutOfStep: ask for `resync` of this channel, drop all before the snapshot.
+
+import { BadFrame, Code, Flag, MAX_ROW, Reader, rowAfter } from "./frames.js";
+
+export { BadFrame, blocks } from "./frames.js";
+
+/** A frame that does not follow from what is held. */
+export class OutOfStep extends Error {}
+
+const KINDS = ["decimal", "int", "enum", "float", "text"];
+const [DECIMAL, INT, ENUM, FLOAT, TEXT] = KINDS.keys();
+const UTF8 = new TextEncoder();
+const FLOATS = new Float32Array(1);
+const WORDS = new Uint32Array(FLOATS.buffer);
+
+export class TableCopy {
+  /** `told`: the `columns` and `common` of the confirmation. */
+  constructor(told, epoch = 0) {
+    this.names = told.columns.map((column) => column.name);
+    this.kinds = told.columns.map((column) => KINDS.indexOf(column.kind));
+    this.common = (told.common ?? []).map((mask) => columnsOf(mask, this.names.length));
+    this.width = this.names.length;
+    this.every = [...this.names.keys()];
+    this.epoch = epoch;
+    this.tick = 0;
+    this.partial = false; // pages of a snapshot are missing
+    this.lost = false; // everything but a snapshot is dropped
+    this.skipped = 0;
+    this.#clear();
+  }
+
+  #clear() {
+    this.room = 0;
+    this.numbers = new Float64Array(0); // id * width + column: mantissa, int, enum or float
+    this.exponents = new Int8Array(0);
+    this.texts = [];
+    this.keys = new Map(); // id → key
+    this.ids = new Map(); // key → id
+  }
+
+  // ── reading ──────────────────────────────────────────────────────────────────────────────
+
+  get size() {
+    return this.keys.size;
+  }
+
+  /** A cell as one would show it: a number, or a text. Exact figures: `numbers` and `exponents`. */
+  value(id, column) {
+    if (typeof column === "string") column = this.names.indexOf(column);
+    if (!this.keys.has(id) || !(column in this.kinds)) return undefined;
+    const at = id * this.width + column;
+    if (this.kinds[column] === TEXT) return this.texts[at];
+    if (this.kinds[column] !== DECIMAL) return this.numbers[at];
+    return Number(`${this.numbers[at]}e${this.exponents[at]}`);
+  }
+
+  /** A cell as it came: [mantissa, exponent], a number or a text. */
+  cell(id, column) {
+    const at = id * this.width + column;
+    if (this.kinds[column] === TEXT) return this.texts[at];
+    return this.kinds[column] === DECIMAL ? [this.numbers[at], this.exponents[at]] : this.numbers[at];
+  }
+
+  // ── frames ───────────────────────────────────────────────────────────────────────────────
+
+  /** Take a binary frame in (the `body` of a block of type 1); the ids that changed. */
+  apply(body) {
+    return this.#taking(() => this.#read(body instanceof Uint8Array ? new Reader(body) : body));
+  }
+
+  /** Take a JSON frame in (an object of type "table"); the ids that changed. */
+  applyJson(frame) {
+    return this.#taking(() => this.#readJson(frame));
+  }
+
+  #taking(read) {
+    try {
+      return read();
+    } catch (error) {
+      this.lost = true;
+      throw error;
+    }
+  }
+
+  #read(reader) {
+    const flags = reader.byte();
+    const tick = reader.varint();
+    const base = tick - reader.varint();
+    if (base < 0 || flags & ~0x3f) throw new BadFrame("a base below zero, or flags nobody knows");
+    const head = { tick, base, snapshot: (flags & Flag.SNAPSHOT) !== 0, relative: (flags & Flag.RELATIVE) !== 0 };
+    if (head.snapshot) head.epoch = reader.varint();
+    if (flags & Flag.SKIPPED) head.skipped = reader.varint();
+    if (flags & Flag.CHECKSUM) head.checksum = reader.word();
+    head.partial = (flags & Flag.PARTIAL) !== 0;
+    if (!this.#begins(head)) return [];
+    const changed = [];
+    if (flags & Flag.REMOVED) {
+      for (let left = reader.varint(), last = -1; left > 0; left--) {
+        last = rowAfter(last, reader.varint());
+        this.#remove(last);
+        changed.push(last);
+      }
+    }
+    for (let last = -1; reader.at < reader.end; ) {
+      const row = reader.varint();
+      last = rowAfter(last, Math.floor(row / 8));
+      this.#readRow(reader, last, row % 8, head.relative);
+      changed.push(last);
+    }
+    this.#ends(head);
+    return changed;
+  }
+
+  #readRow(reader, id, code, relative) {
+    if (code === Code.FULL) {
+      this.#add(id, reader.text());
+      this.#readCells(reader, id, this.every, false);
+    } else if (code === Code.MASKED || code === Code.ABSOLUTE) {
+      const columns = columnsOf(reader.varint(), this.width);
+      this.#readCells(reader, this.#held(id), columns, code === Code.MASKED && follows(relative));
+    } else if (code < this.common.length) {
+      this.#readCells(reader, this.#held(id), this.common[code], follows(relative));
+    } else throw new BadFrame(`a row of kind ${code}`);
+  }
+
+  #readCells(reader, id, columns, relative) {
+    const { numbers, exponents, kinds } = this;
+    const row = id * this.width;
+    for (let index = 0; index < columns.length; index++) {
+      const at = row + columns[index];
+      switch (kinds[columns[index]]) {
+        case DECIMAL:
+          if (relative) numbers[at] += reader.signed();
+          else {
+            numbers[at] = reader.signed();
+            exponents[at] = reader.exponent();
+          }
+          break;
+        case INT:
+          numbers[at] = reader.signed();
+          break;
+        case ENUM:
+          numbers[at] = reader.varint();
+          break;
+        case FLOAT:
+          numbers[at] = reader.float();
+          break;
+        default:
+          this.texts[at] = reader.text();
+      }
+    }
+  }
+
+  #readJson(frame) {
+    if (!Number.isInteger(frame?.tick) || !Number.isInteger(frame.base) || !Array.isArray(frame.rows)) {
+      throw new BadFrame("not a table frame");
+    }
+    if (!this.#begins(frame)) return [];
+    const changed = [];
+    for (const id of frame.removed ?? []) {
+      this.#remove(id);
+      changed.push(id);
+    }
+    for (const [id, what, ...cells] of frame.rows) {
+      if (!Number.isInteger(id) || id < 0 || id > MAX_ROW) throw new BadFrame("not a row number");
+      const columns = typeof what === "string" ? this.every : columnsOf(what, this.width);
+      if (columns.length !== cells.length) throw new BadFrame("a row of columns that do not exist");
+      if (typeof what === "string") this.#add(id, what);
+      this.#held(id);
+      columns.forEach((column, index) => this.#set(id * this.width + column, this.kinds[column], cells[index]));
+      changed.push(id);
+    }
+    this.#ends(frame);
+    return changed;
+  }
+
+  #set(at, kind, cell) {
+    if (kind === TEXT) this.texts[at] = cell;
+    else if (kind === DECIMAL) [this.numbers[at], this.exponents[at]] = cell;
+    else this.numbers[at] = cell;
+  }
+
+  /** Whether a frame is to be read: it follows, or it is a snapshot. */
+  #begins({ tick, base, snapshot, epoch, relative }) {
+    if (snapshot) {
+      this.#clear();
+      this.epoch = epoch ?? this.epoch;
+      this.lost = false;
+    } else if (this.lost) return false;
+    else if (base > this.tick || tick < this.tick || (relative && base !== this.tick)) {
+      throw new OutOfStep(`a frame from ${base} to ${tick} for a client at ${this.tick}`);
+    }
+    return true;
+  }
+
+  #ends({ tick, partial = false, skipped = 0, checksum }) {
+    this.tick = tick;
+    this.partial = partial;
+    this.skipped += skipped;
+    if (checksum !== undefined && checksum !== this.checksum()) {
+      throw new OutOfStep(`another checksum at tick ${tick}`);
+    }
+  }
+
+  // ── rows ─────────────────────────────────────────────────────────────────────────────────
+
+  #held(id) {
+    if (!this.keys.has(id)) throw new OutOfStep(`cells of row ${id}, which is not held`);
+    return id;
+  }
+
+  #add(id, key) {
+    if (id >= this.room) this.#grow(id + 1);
+    if (this.keys.has(id)) this.#remove(id);
+    this.keys.set(id, key);
+    this.ids.set(key, id);
+  }
+
+  #remove(id) {
+    const key = this.keys.get(id);
+    if (key === undefined) return;
+    this.keys.delete(id);
+    if (this.ids.get(key) === id) this.ids.delete(key);
+  }
+
+  #grow(rows) {
+    if (rows > 2 ** 22) throw new BadFrame("more rows than a table has");
+    this.room = Math.max(rows, 64, this.room * 2);
+    const numbers = new Float64Array(this.room * this.width);
+    const exponents = new Int8Array(this.room * this.width);
+    numbers.set(this.numbers);
+    exponents.set(this.exponents);
+    Object.assign(this, { numbers, exponents });
+  }
+
+  /** Drop rows that are no longer wanted, before a resume without them. */
+  forget(keys) {
+    for (const key of keys) if (this.ids.has(key)) this.#remove(this.ids.get(key));
+  }
+
+  // ── proof ────────────────────────────────────────────────────────────────────────────────
+
+  /** The sum of the hashes of all cells held. */
+  checksum() {
+    let total = 0;
+    for (const id of this.keys.keys()) {
+      for (let column = 0; column < this.width; column++) total = (total + this.#hash(id, column)) | 0;
+    }
+    return total >>> 0;
+  }
+
+  #hash(id, column) {
+    const at = id * this.width + column;
+    switch (this.kinds[column]) {
+      case TEXT:
+        return hashText(id, column, this.texts[at]);
+      case FLOAT:
+        FLOATS[0] = this.numbers[at];
+        return cellHash(id, column, WORDS[0], 0, 0);
+      default:
+        return cellHash(id, column, this.numbers[at] | 0, Math.floor(this.numbers[at] / 2 ** 32), this.exponents[at]);
+    }
+  }
+}
+
+function follows(relative) {
+  if (!relative) throw new BadFrame("a difference in a frame that has none");
+  return true;
+}
+
+/** Numbers of the bits of a mask, which may have more than 32. */
+function columnsOf(mask, width) {
+  const columns = [];
+  let left = mask;
+  for (let column = 0; left > 0 && column < width; column++, left = Math.floor(left / 2)) {
+    if (left % 2) columns.push(column);
+  }
+  if (left !== 0 || !columns.length) throw new BadFrame("a row of columns that do not exist");
+  return columns;
+}
+
+function round(state, word) {
+  word = Math.imul(word, 0xcc9e2d51);
+  word = (word << 15) | (word >>> 17);
+  state ^= Math.imul(word, 0x1b873593);
+  state = (state << 13) | (state >>> 19);
+  return (Math.imul(state, 5) + 0xe6546b64) | 0;
+}
+
+/** The 32-bit hash of one cell: two murmur rounds over the halves of its number. */
+export function cellHash(row, column, low, high, exponent) {
+  const place = Math.imul((column << 8) | (exponent & 0xff), 0x85ebca77);
+  let state = (Math.imul(row, 0x9e3779b1) + place) | 0;
+  state = round(round(state, low), high);
+  state = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
+  return (state ^ (state >>> 13)) >>> 0;
+}
+
+function hashText(row, column, text) {
+  const bytes = UTF8.encode(text);
+  let state = 0x811c9dc5;
+  for (const byte of bytes) state = Math.imul(state ^ byte, 0x01000193);
+  return cellHash(row, column, state, bytes.length, 0);
+}
