@@ -96,7 +96,8 @@ cdef class Cells:
         if kind == DECIMAL:
             if type(value) is tuple and len(<tuple> value) == 2:
                 return self._store(row, column, (<tuple> value)[0], (<tuple> value)[1])
-            return self._store(row, column, value[0], value[1])
+            mantissa, exponent = value  # checked, which an index is not here
+            return self._store(row, column, mantissa, exponent)
         if kind == TEXT:
             return self._put_text(row, column, value)
         if kind == FLOAT:

@@ -166,7 +166,9 @@ cdef class Follower:
         self.restart()
 
     cpdef adopt(self, int row):
-        """A key that was waited for is there; the table tells."""
+        """A key that was waited for is there; the table tells. `IndexError` for no such row."""
+        if not 0 <= row < self.table.used or self.table.row[row].born <= 0:
+            raise IndexError("no such row")
         insert(&self.rows, row, True)
 
     # -- the flush -----------------------------------------------------------------------------

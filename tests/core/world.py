@@ -264,6 +264,7 @@ class World:
         self.clients: list[Client] = []
         self.operations = 0
         self.frames = 0
+        self.checks = 0  # states of clients that were compared with the server's
 
     EVENTS = (
         ("write", 40),
@@ -506,6 +507,7 @@ class World:
                 raise Divergence("the replica")
         side = self.sides[0]
         for client in self.clients:
+            self.checks += 1
             truth = side.truth(client.at, client.view)
             wanted = truth if client.wanted is None else client.wanted & set(truth)
             names = client.copy.columns.names
