@@ -1,7 +1,7 @@
 """The long run of the model test: a million events and more, compiled rooms, no divergence.
 
-    python -m bench model            1,200,000 events
-    EVENTS=5000000 python -m bench model
+python -m bench model            1,200,000 events
+EVENTS=5000000 python -m bench model
 """
 
 from __future__ import annotations

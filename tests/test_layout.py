@@ -31,6 +31,11 @@ NAMELESS = {
 
 TWINLESS = {
     "Column": "a name and a kind",
+    "Cells": "compared as part of the Table they are the cells of",
+    "Observer": "what a View and tests may be told; it does nothing itself",
+    "Encoder": "compared through the frames of the Follower",
+    "BinaryEncoder": "compared through the frames of the Follower",
+    "JsonEncoder": "compared through the frames of the Follower",
     "Buckets": "buckets by key; each of them is a Bucket",
     "Socket": "compared with the twin of the messages it carries",
     "Wheel": "a list of sockets and one clock",

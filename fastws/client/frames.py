@@ -230,7 +230,7 @@ def read_json(said: Mapping[str, Any], columns: Columns) -> Frame:
             tuple(said.get("removed", ())),
             tuple(_json_change(row, columns) for row in said["rows"]),
         )
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise BadFrame(f"not a table frame: {error!r}") from None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from fastws.client.frames import BadFrame, Columns, Frame
+from fastws.client.frames import BadFrame, Columns, Frame, read
 
 __all__ = ["BadFrame", "Columns", "Frame", "OutOfStep", "TableCopy", "cell_hash"]
 
@@ -37,6 +37,15 @@ class TableCopy:
         self.skipped = 0
         self.rows: dict[int, list[Any]] = {}
         self.keys: dict[int, str] = {}
+
+    def take(self, body: bytes) -> set[int]:
+        """`apply` the body of a binary block; what cannot be read makes the copy ``lost``, too."""
+        try:
+            frame = read(body, self.columns)
+        except BadFrame:
+            self.lost = True
+            raise
+        return self.apply(frame)
 
     def apply(self, frame: Frame) -> set[int]:
         """Take a frame in; the ids that changed. Raises `OutOfStep`, and is ``lost`` then."""

@@ -179,8 +179,7 @@ class Twin:
         self.tables[0].add(key, values)
 
     def follower(self, at: int, view: int, keys: Any, json: bool, pace: int) -> Any:
-        made = oracle.Follower(self.views[at][view], keys, pace=pace, page=self.page, json=json)
-        return made
+        return oracle.Follower(self.views[at][view], keys, pace=pace, page=self.page, json=json)
 
     def look(self, follower: Any, at: int, view: int) -> None:
         follower.look(self.views[at][view])
@@ -402,9 +401,8 @@ class World:
     def connect(self) -> None:
         client = self.any_client()
         if client and not client.followers:
-            if self.rng.random() < 0.3:
-                if client.wanted is not None:
-                    client.wanted = self.some_keys() or set()
+            if self.rng.random() < 0.3 and client.wanted is not None:
+                client.wanted = self.some_keys() or set()
             self.call(client, self.rng.randrange(2))
 
     def move(self) -> None:
