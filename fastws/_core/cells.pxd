@@ -25,6 +25,11 @@ cdef struct Sealed:
     int8_t exponent
 
 
+cdef struct Moves:       # of the cells of a row that a seal changed
+    int64_t[48] by         # what was added to the number
+    uint64_t jumped        # columns where that cannot be said: another exponent, or too far
+
+
 cdef struct Row:
     int64_t tick       # newest cell tick; 0: never sealed
     int64_t born       # tick of its first seal; 0: never sealed, GONE: removed
@@ -52,7 +57,8 @@ cdef class Cells:
     cdef int _put(self, int row, int column, object value) except -1
     cdef int _put_text(self, int row, int column, object value) except -1
     cdef void _mark(self, int row, int column) noexcept
-    cdef uint64_t seal_cells(self, int row, bint whole, int64_t tick, Cell* was) except? 0
+    cdef uint64_t seal_cells(self, int row, bint whole, int64_t tick, Moves* moves) except? 0
+    cdef void fetch(self, int row) noexcept
     cdef object _value(self, int row, int column)
     cdef int _grow(self) except -1
     cdef int _clear(self, int row) except -1

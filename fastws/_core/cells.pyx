@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
-from fastws._core.packing cimport lowest, text_number
+from fastws._core.packing cimport fetch, lowest, text_number
 
 cdef int FIRST_CAPACITY = 64
 cdef int64_t SAFE = (<int64_t> 1 << 53) - 1
@@ -129,8 +129,8 @@ cdef class Cells:
         self._dirty[row] |= ONE << column
         self._touched[row >> 6] |= ONE << (row & 63)
 
-    cdef uint64_t seal_cells(self, int row, bint whole, int64_t tick, Cell* was) except? 0:
-        """Seal what was written of a row; the columns that changed, with what they were before.
+    cdef uint64_t seal_cells(self, int row, bint whole, int64_t tick, Moves* moves) except? 0:
+        """Seal what was written of a row; the columns that changed, and by how much.
 
         ``whole``: every written cell counts as changed.
         """
@@ -138,10 +138,12 @@ cdef class Cells:
         cdef Sealed* old = &self.sealed[row * self.width]
         cdef uint64_t written = self._dirty[row]
         cdef uint64_t changed = 0
+        cdef int64_t move
         cdef int column, at
         cdef Py_ssize_t size
         cdef const char* text
         self._dirty[row] = 0
+        moves.jumped = 0
         while written:
             column = lowest(written)
             written &= written - 1
@@ -155,13 +157,22 @@ cdef class Cells:
             elif (not whole and fresh[column].mantissa == old[column].mantissa
                     and fresh[column].exponent == old[column].exponent):
                 continue
-            was[column].mantissa = old[column].mantissa
-            was[column].exponent = old[column].exponent
+            move = fresh[column].mantissa - old[column].mantissa
+            moves.by[column] = move
+            if fresh[column].exponent != old[column].exponent or not -SAFE <= move <= SAFE:
+                moves.jumped |= ONE << column
             old[column].mantissa = fresh[column].mantissa
             old[column].exponent = fresh[column].exponent
             old[column].tick = tick
             changed |= ONE << column
         return changed
+
+    cdef void fetch(self, int row) noexcept:
+        cdef size_t at = <size_t> row * self.width
+        fetch(&self.open[at])
+        fetch(&self.sealed[at])
+        fetch(<char*> &self.sealed[at] + 64)
+        fetch(&self.row[row])
 
     cdef object _value(self, int row, int column):
         cdef Sealed* cell = &self.sealed[row * self.width + column]

@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from fastws._core.cells cimport Cell
+from fastws._core.cells cimport Moves
 from fastws._core.packing cimport Buffer
 from fastws._core.table cimport Table
 
@@ -30,6 +30,7 @@ cdef struct Shape:
     int[64] number           # number in the table -> in the view
     uint64_t mask            # of the view's columns, in the table's numbers
     uint64_t every           # the same in the view's numbers
+    uint64_t decimals        # those that are, in the view's numbers
     int commons
     uint64_t[3] common       # common sets, in the view's numbers
 
@@ -72,7 +73,7 @@ cdef class Encoder:
     cdef bint has_chunks(self) except -1
     cdef uint64_t late(self, int row, int64_t since) noexcept
     cdef Chunk* new_chunk(self, int row, int64_t tick) noexcept
-    cdef int changed(self, int row, uint64_t mask, Cell* was, int64_t tick) except -1
+    cdef int changed(self, int row, uint64_t mask, Moves* moves, int64_t tick) except -1
     cdef int born(self, int row, int64_t tick) except -1
     cdef int begin(self) except -1
     cdef int gather(self, const int32_t* ids, int count) except -1
@@ -83,7 +84,7 @@ cdef class Encoder:
 
 @cython.final
 cdef class BinaryEncoder(Encoder):
-    cdef int put_moves(self, int row, uint64_t mask, Cell* was) except -1
+    cdef int put_moves(self, int row, uint64_t mask, Moves* moves) except -1
     cdef int put_head(self, int row, int code) except -1
     cdef int put_cells(self, Buffer* into, int row, uint64_t mask) except -1
     cdef int put_text(self, Buffer* into, str text) except -1

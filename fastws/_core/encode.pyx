@@ -13,13 +13,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from fastws._core.cells cimport DECIMAL, ENUM, FLOAT, INT, TEXT, Cell, Sealed, again
+from fastws._core.cells cimport DECIMAL, ENUM, FLOAT, INT, TEXT, Moves, Sealed, again
 from fastws._core.packing cimport (
-    SLACK, Buffer, append, count_bits, lowest, put_varint, reserve, zigzag,
+    SLACK, Buffer, append, lowest, put_varint, reserve, zigzag,
 )
 
 cdef uint64_t ONE = 1
-cdef int64_t SMALL = <int64_t> 1 << 53
 
 
 cdef class Encoder:
@@ -76,7 +75,7 @@ cdef class Encoder:
         chunk.start = <uint32_t> self.chunks.size
         return chunk
 
-    cdef int changed(self, int row, uint64_t mask, Cell* was, int64_t tick) except -1:
+    cdef int changed(self, int row, uint64_t mask, Moves* moves, int64_t tick) except -1:
         """Cells of a row changed at ``tick``; ``mask`` in the view's numbers, not empty."""
         return 0
 
@@ -112,47 +111,44 @@ cdef class Encoder:
 cdef class BinaryEncoder(Encoder):
     """Blocks of the binary format; several in a row are a message."""
 
-    cdef int changed(self, int row, uint64_t mask, Cell* was, int64_t tick) except -1:
+    cdef int changed(self, int row, uint64_t mask, Moves* moves, int64_t tick) except -1:
         cdef Chunk* chunk = self.new_chunk(row, tick)
-        reserve(&self.chunks, 10 + 10 * count_bits(mask))
-        chunk.code = self.put_moves(row, mask, was)
+        reserve(&self.chunks, 10 + 10 * self.shape.count)
+        chunk.code = self.put_moves(row, mask, moves)
         if chunk.code == ABSOLUTE:
-            self.chunks.size = chunk.start  # over whatever was tried
             self.chunks.size = (
                 put_varint(self.chunks.data + chunk.start, mask) - self.chunks.data)
             self.put_cells(&self.chunks, row, mask)
         chunk.size = <uint32_t> (self.chunks.size - chunk.start)
         return 0
 
-    cdef int put_moves(self, int row, uint64_t mask, Cell* was) except -1:
-        """The relative form and its code, or `ABSOLUTE` if it cannot be had or would gain nothing."""
-        cdef Sealed* cells = &self.table.sealed[row * self.table.width]
-        cdef int code = MASKED
-        cdef int number, column
-        cdef int64_t move
-        cdef bint numbers = False
+    cdef int put_moves(self, int row, uint64_t mask, Moves* moves) except -1:
+        """The relative form and its code; `ABSOLUTE` if it cannot be had or would gain nothing."""
+        cdef int code = 0
+        cdef int column
+        cdef uint64_t decimals = mask & self.shape.decimals
         cdef uint8_t* at = self.chunks.data + self.chunks.size
-        for number in range(self.shape.commons):
-            if self.shape.common[number] == mask:
-                code = number
-        if code == MASKED:
+        if not decimals:
+            return ABSOLUTE
+        while code < self.shape.commons and self.shape.common[code] != mask:
+            code += 1
+        if code == self.shape.commons:
+            code = MASKED
             at = put_varint(at, mask)
         while mask:
             column = self.shape.column[lowest(mask)]
-            if self.table.kind[column] == DECIMAL:
-                move = cells[column].mantissa - was[column].mantissa
-                if cells[column].exponent != was[column].exponent or not -SMALL < move < SMALL:
+            if decimals & mask & -mask:
+                if moves.jumped >> column & 1:
                     return ABSOLUTE
-                at = put_varint(at, zigzag(move))
-                numbers = True
+                at = put_varint(at, zigzag(moves.by[column]))
             else:
                 self.chunks.size = at - self.chunks.data
                 self.put_cells(&self.chunks, row, mask & -mask)
-                reserve(&self.chunks, 10 * count_bits(mask))
+                reserve(&self.chunks, 10 * self.shape.count)
                 at = self.chunks.data + self.chunks.size
             mask &= mask - 1
         self.chunks.size = at - self.chunks.data
-        return code if numbers else ABSOLUTE
+        return code
 
     cdef int born(self, int row, int64_t tick) except -1:
         cdef Chunk* chunk = self.new_chunk(row, tick)
@@ -219,7 +215,7 @@ cdef class BinaryEncoder(Encoder):
         cdef Sealed* cell
         cdef int column, kind
         cdef uint8_t* at
-        reserve(into, 11 * count_bits(mask))
+        reserve(into, 11 * self.shape.count)
         at = into.data + into.size
         while mask:
             column = self.shape.column[lowest(mask)]
@@ -240,7 +236,7 @@ cdef class BinaryEncoder(Encoder):
             else:
                 into.size = at - into.data
                 self.put_text(into, self.table.sealed_texts[row * self.table.width + column])
-                reserve(into, 11 * count_bits(mask))
+                reserve(into, 11 * self.shape.count)
                 at = into.data + into.size
             mask &= mask - 1
         into.size = at - into.data

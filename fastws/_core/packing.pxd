@@ -7,10 +7,10 @@ from libc.string cimport memcpy
 cdef extern from *:
     """
     static inline int fastws_lowest(unsigned long long bits) { return __builtin_ctzll(bits); }
-    static inline int fastws_count(unsigned long long bits) { return __builtin_popcountll(bits); }
+    static inline void fastws_fetch(const void *at) { __builtin_prefetch(at, 1); }
     """
+    void fetch "fastws_fetch"(const void* at) noexcept nogil
     int lowest "fastws_lowest"(uint64_t bits) noexcept nogil
-    int count_bits "fastws_count"(uint64_t bits) noexcept nogil
 
 cdef enum:
     SLACK = 16  # bytes behind every buffer that may be read and written

@@ -2,12 +2,12 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from fastws._core.cells cimport Cell, Cells
+from fastws._core.cells cimport Cells, Moves
 
 
 cdef class Observer:
     cdef int grown(self, int capacity) except -1
-    cdef int changed(self, int row, uint64_t mask, Cell* was) except -1
+    cdef int changed(self, int row, uint64_t mask, Moves* moves) except -1
     cdef int born(self, int row) except -1
     cdef int removed(self, int row) except -1
     cdef int emptied(self) except -1

@@ -14,7 +14,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 
-from fastws._core.cells cimport COLUMNS, GONE, Cell, Cells, again
+from fastws._core.cells cimport GONE, Cells, Moves, again
 from fastws._core.packing cimport lowest
 
 from fastws._core.cells import Column
@@ -31,7 +31,7 @@ cdef class Observer:
     cdef int grown(self, int capacity) except -1:
         return 0
 
-    cdef int changed(self, int row, uint64_t mask, Cell* was) except -1:
+    cdef int changed(self, int row, uint64_t mask, Moves* moves) except -1:
         return 0
 
     cdef int born(self, int row) except -1:
@@ -156,6 +156,8 @@ cdef class Table(Cells):
             while bits:
                 row = (word << 6) + lowest(bits)
                 bits &= bits - 1
+                if bits:  # what the next row needs comes from afar meanwhile
+                    self.fetch((word << 6) + lowest(bits))
                 if self.row[row].born == GONE:
                     self._dirty[row] = 0
                 elif self._seal_row(row, following):
@@ -183,10 +185,10 @@ cdef class Table(Cells):
         return True
 
     cdef bint _seal_row(self, int row, int64_t following) except -1:
-        cdef Cell[COLUMNS] was
+        cdef Moves moves
         cdef Py_ssize_t number
         cdef bint birth = self.row[row].born == 0
-        cdef uint64_t changed = self.seal_cells(row, birth or self._strict, following, was)
+        cdef uint64_t changed = self.seal_cells(row, birth or self._strict, following, &moves)
         if not changed:
             return False
         if self.moved_at != following:
@@ -200,7 +202,7 @@ cdef class Table(Cells):
             self._born(row)
         else:
             for number in range(len(self.observers)):
-                (<Observer> self.observers[number]).changed(row, changed, was)
+                (<Observer> self.observers[number]).changed(row, changed, &moves)
         return True
 
     cdef int _born(self, int row) except -1:

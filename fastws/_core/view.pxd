@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from fastws._core.cells cimport Cell
+from fastws._core.cells cimport Moves
 from fastws._core.encode cimport BinaryEncoder, Encoder, Shape
 from fastws._core.encode_json cimport JsonEncoder
 from fastws._core.table cimport Observer, Table

@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from fastws._core.cells cimport Cell, Sealed, again
+from fastws._core.cells cimport DECIMAL, Moves, Sealed, again
 from fastws._core.encode cimport BinaryEncoder, Encoder, Shape
 from fastws._core.encode_json cimport JsonEncoder
 from fastws._core.packing cimport cell_hash, lowest
@@ -42,6 +42,7 @@ cdef class View(Observer):
             if table.columns[column].name in names:
                 self.shape.number[column] = self.shape.count
                 self.shape.column[self.shape.count] = column
+                self.shape.decimals |= <uint64_t> (table.kind[column] == DECIMAL) << self.shape.count
                 self.shape.count += 1
                 self.shape.mask |= ONE << column
         self.shape.every = ~(<uint64_t> 0) >> (64 - self.shape.count)
@@ -97,7 +98,7 @@ cdef class View(Observer):
         self.binary.grown(capacity)
         return self.json.grown(capacity)
 
-    cdef int changed(self, int row, uint64_t mask, Cell* was) except -1:
+    cdef int changed(self, int row, uint64_t mask, Moves* moves) except -1:
         cdef Sealed* cell = &self.table.sealed[row * self.table.width]
         cdef uint64_t seen = self.project(mask)
         cdef uint64_t left = seen
@@ -116,7 +117,7 @@ cdef class View(Observer):
         self.hashes[row] += difference
         self.checksum += difference
         if self.binary.users:
-            self.binary.changed(row, seen, was, self.table.moved_at)
+            self.binary.changed(row, seen, moves, self.table.moved_at)
         return 0
 
     cdef int born(self, int row) except -1:
