@@ -15,6 +15,7 @@ from fastws.client.failures import (
     NoToken,
     Unreachable,
 )
+from fastws.client.followed import Followed
 from fastws.client.frames import BadFrame, Columns, blocks
 from fastws.client.places import Gap, Places
 from fastws.client.retry import Backoff, advice
@@ -30,6 +31,7 @@ __all__ = [
     "Closed",
     "Columns",
     "ErrorReply",
+    "Followed",
     "Gap",
     "HandshakeRefused",
     "NoToken",
