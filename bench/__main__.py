@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PROGRAMS = ("model", "idle_memory", "attacks")
+PROGRAMS = ("model", "decode", "idle_memory", "attacks")
 
 
 def main() -> int:

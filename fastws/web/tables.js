@@ -111,38 +111,35 @@ export class TableCopy {
     return changed;
   }
 
+  /** All rows. Those of a common set of decimals, nearly all, are read here: no call per byte. */
   #readRows(reader, relative, changed) {
-    const { plain } = this;
-    for (let last = -1; reader.at < reader.end; ) {
+    const { bytes, end } = reader;
+    const { plain, width } = this;
+    let last = -1;
+    let { numbers, present } = this;
+    while (reader.at < end) {
+      let at = relative ? reader.at : end;
+      while (at < end) {
+        let head = bytes[at];
+        let next = at + 1;
+        if (head >= 0x80 && bytes[next] < 0x80) head = (head & 0x7f) | (bytes[next++] << 7);
+        else if (head >= 0x80) break;
+        const columns = plain[head & 7];
+        const id = last + 1 + (head >> 3);
+        if (!columns || present[id] !== 1) break;
+        at = addMoves(bytes, next, numbers, id * width, columns);
+        reader.at = at;
+        last = id;
+        changed.push(id);
+      }
+      if (reader.at >= end) break;
       const row = reader.varint();
       last = rowAfter(last, Math.floor(row / 8));
-      const code = row % 8;
-      if (relative && code < plain.length && plain[code] && this.present[last] === 1) {
-        this.#addMoves(reader, last * this.width, plain[code]);
-      } else this.#readRow(reader, last, code, relative);
+      this.#readRow(reader, last, row % 8, relative);
       changed.push(last);
+      ({ numbers, present } = this); // a birth may have made room
     }
-  }
-
-  /** Differences of the decimals of a common set: nearly all rows, so without a call per byte. */
-  #addMoves(reader, row, columns) {
-    const { bytes, end } = reader;
-    const { numbers } = this;
-    let { at } = reader;
-    for (let index = 0; index < columns.length; index++) {
-      let byte = bytes[at++];
-      const odd = byte & 1;
-      let half = (byte & 0x7f) >> 1;
-      for (let shift = 6, scale = 64; byte >= 0x80; shift += 7, scale *= 128) {
-        byte = bytes[at++];
-        if (shift < 24) half += (byte & 0x7f) << shift;
-        else half += (byte & 0x7f) * scale;
-        if (shift > 55) throw new BadFrame("a number of more than nine bytes");
-      }
-      numbers[row + columns[index]] += odd ? -half - 1 : half;
-    }
-    if (at > end) throw new BadFrame("the frame ends too early");
-    reader.at = at;
+    if (reader.at > end) throw new BadFrame("the frame ends too early");
   }
 
   #readRow(reader, id, code, relative) {
@@ -280,25 +277,50 @@ export class TableCopy {
 
   /** The sum of the hashes of all cells held. */
   checksum() {
+    const { present, numbers, exponents, kinds, width } = this;
     let total = 0;
-    for (const id of this.keys.keys()) {
-      for (let column = 0; column < this.width; column++) total = (total + this.#hash(id, column)) | 0;
+    for (let id = 0; id < present.length; id++) {
+      if (present[id] !== 1) continue;
+      for (let column = 0, at = id * width; column < width; column++, at++) {
+        if (kinds[column] === TEXT) total = (total + hashText(id, column, this.texts[at])) | 0;
+        else if (kinds[column] === FLOAT) {
+          FLOATS[0] = numbers[at];
+          total = (total + cellHash(id, column, WORDS[0], 0, 0)) | 0;
+        } else {
+          const low = numbers[at] | 0;
+          const high = low === numbers[at] ? low >> 31 : Math.floor(numbers[at] / 2 ** 32);
+          total = (total + cellHash(id, column, low, high, exponents[at])) | 0;
+        }
+      }
     }
     return total >>> 0;
   }
+}
 
-  #hash(id, column) {
-    const at = id * this.width + column;
-    switch (this.kinds[column]) {
-      case TEXT:
-        return hashText(id, column, this.texts[at]);
-      case FLOAT:
-        FLOATS[0] = this.numbers[at];
-        return cellHash(id, column, WORDS[0], 0, 0);
-      default:
-        return cellHash(id, column, this.numbers[at] | 0, Math.floor(this.numbers[at] / 2 ** 32), this.exponents[at]);
+/** Add the differences at `at` to decimals of a row; where they end. */
+function addMoves(bytes, at, numbers, row, columns) {
+  for (let index = 0; index < columns.length; index++) {
+    const from = at;
+    let byte = bytes[at++];
+    let move = byte & 0x7f;
+    if (byte >= 0x80) {
+      byte = bytes[at++];
+      move |= (byte & 0x7f) << 7;
+      if (byte >= 0x80) {
+        byte = bytes[at++];
+        move |= (byte & 0x7f) << 14;
+        if (byte >= 0x80) {
+          const reader = new Reader(bytes, from); // more than three bytes are rare
+          move = reader.signed();
+          numbers[row + columns[index]] += move;
+          at = reader.at;
+          continue;
+        }
+      }
     }
+    numbers[row + columns[index]] += (move >>> 1) ^ -(move & 1);
   }
+  return at;
 }
 
 function follows(relative) {
