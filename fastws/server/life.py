@@ -20,7 +20,7 @@ from fastws.server import probes
 from fastws.server.drain import drain
 from fastws.server.figures import figures
 from fastws.server.publishing import Publisher
-from fastws.server.rooms import build
+from fastws.server.rooms import Rooms
 from fastws.server.tasks import Tasks
 from fastws.store.migrate import migrate
 
@@ -48,7 +48,7 @@ class Server:
     """
 
     def __init__(self, config: Config, url: str, lost_lines: Counts = dict) -> None:
-        self.rooms = build(config, url)
+        self.rooms = Rooms(config, url)
         self._config = config
         self._lost_lines = lost_lines
         self._tasks = Tasks(self.rooms.status.report)

@@ -16,6 +16,7 @@ import websockets
 from fastws.errors import StartError
 from fastws.server import Server, demo
 from fastws.store.pool import Database
+from tests.identity.desk import Lines
 from tests.server.conftest import PATIENCE, configured, serving, until
 
 
@@ -280,6 +281,19 @@ async def test_a_stop_does_not_wait_for_a_request_that_hangs(fresh_url: str) -> 
     with pytest.raises(ConnectionResetError):
         await reader.read()
     writer.close()
+
+
+async def test_a_stop_does_not_wait_for_rows_that_cannot_be_written(
+    fresh_url: str, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    async with serving(fresh_url) as server:
+        monkeypatch.setattr(server.rooms.recorded, "flush", hang)
+        async with asyncio.timeout(PATIENCE / 2):
+            await server.stop()
+    assert lines.of("server.rows_lost")
 
 
 async def test_a_stop_is_harmless_twice_and_before_the_start(fresh_url: str) -> None:
