@@ -33,7 +33,6 @@ TWINLESS = {
     "Column": "a name and a kind",
     "Buckets": "buckets by key; each of them is a Bucket",
     "Socket": "compared with the twin of the messages it carries",
-    "Wheel": "a list of sockets and one clock",
 }
 """Compiled classes without a readable twin, and why they need none."""
 

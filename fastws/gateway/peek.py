@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 import structlog
 from msgspec import Struct, field
 
-from fastws._core.socket import Socket, Wheel
+from fastws._core.socket import Socket
+from fastws._core.wheel import Wheel
 from fastws.config import GatewayConfig, LimitsConfig
 from fastws.connection import Connection, Outlet, Peer
 from fastws.endpoint import Endpoint

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fastws import __version__
-from fastws._core.socket import Wheel
 from fastws._core.table import Table
+from fastws._core.wheel import Wheel
 from fastws.broker import MemoryBroker
 from fastws.config import Config, EndpointConfig
 from fastws.connection import Connections
