@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import socket
-from typing import Any
 
 import aiohttp
 import asyncpg
@@ -17,33 +15,17 @@ from fastws.errors import StartError
 from fastws.server import Server, demo
 from fastws.store.pool import Database
 from tests.identity.desk import Lines
-from tests.server.conftest import PATIENCE, configured, serving, until
-
-
-def place(server: Server, path: str) -> str:
-    return f"ws://127.0.0.1:{server.port}/api/v69/ws/{path}"
-
-
-def bearer(token: str) -> dict[str, Any]:
-    return {"additional_headers": {"Authorization": f"Bearer {token}"}}
-
-
-async def receive(ws: websockets.ClientConnection, type_: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            frame: dict[str, Any] = json.loads(await ws.recv())
-            if frame["type"] == type_:
-                return frame
-
-
-async def token_of(server: Server, wallet: str) -> str:
-    rooms = server.rooms
-    return await demo.token_for(wallet, rooms.authority, rooms.tokens)
-
-
-async def status_of(http: aiohttp.ClientSession, url: str) -> int:
-    async with http.get(url) as answer:
-        return answer.status
+from tests.server.conftest import (
+    PATIENCE,
+    bearer,
+    configured,
+    place,
+    receive,
+    serving,
+    status_of,
+    token_of,
+    until,
+)
 
 
 # ── start ───────────────────────────────────────────────────────────────────────────────
