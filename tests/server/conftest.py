@@ -97,7 +97,7 @@ async def receive(ws: websockets.ClientConnection, type_: str) -> dict[str, Any]
                 return frame
 
 
-async def token_of(server: Server, wallet: str) -> str:
+async def token_of(server: Server, wallet: str = demo.USER) -> str:
     rooms = server.rooms
     return await demo.token_for(wallet, rooms.authority, rooms.tokens)
 

@@ -1,4 +1,4 @@
-"""Who is logged in, over a whole server: logout, expiry, refresh, too many, and the record of it."""
+"""Logins over a whole server: logout, expiry, refresh, one too many, and the record."""
 
 from __future__ import annotations
 
@@ -118,18 +118,18 @@ async def test_the_record_of_a_user_begins_when_he_comes_and_is_complete_when_he
 ) -> None:
     token = await token_of(server, demo.USER)
 
-    async def row(id: str) -> dict[str, Any]:
+    async def row(number: str) -> dict[str, Any]:
         await server.rooms.recorded.flush()
         question = "SELECT * FROM websocket_connections WHERE connection_id = $1"
-        found = await server.rooms.database.fetchrow(question, id)
+        found = await server.rooms.database.fetchrow(question, number)
         assert found is not None
         return dict(found)
 
     async with websockets.connect(
         place(server, "token-data"), user_agent_header="a client of ours", **bearer(token)
     ) as ws:
-        id = (await receive(ws, "connection_established"))["connectionId"]
-        begun = await row(id)
+        number = (await receive(ws, "connection_established"))["connectionId"]
+        begun = await row(number)
         assert begun["disconnected_at"] is None
         assert begun["close_code"] is None
         assert begun["ip"] == "127.0.0.1"
@@ -142,7 +142,7 @@ async def test_the_record_of_a_user_begins_when_he_comes_and_is_complete_when_he
         await receive(ws, "unsubscription_confirmed")
         await ws.close(4000, "enough")
     await until(lambda: not len(server.rooms.connections))
-    done = await row(id)
+    done = await row(number)
     assert done["connected_at"] == begun["connected_at"] <= done["disconnected_at"]
     assert done["duration_seconds"] >= 0
     assert (done["close_code"], done["close_reason"]) == (4000, "enough")
