@@ -11,6 +11,8 @@ limits are what is measured.
 from __future__ import annotations
 
 import json
+import resource
+import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +25,7 @@ PAIRS = 10
 SPELL_SECONDS = 0.5
 PATH = "/api/v69/ws/test"
 TARGET = 1.2
+DESCRIPTORS = 256
 
 
 def run() -> None:
@@ -36,6 +39,9 @@ def run() -> None:
     }
     with ServerProcess("--demo", **settings) as server:
         for name in ATTACKS:
+            if name == "descriptors":  # the last: from here on there are no more
+                limits = (DESCRIPTORS, DESCRIPTORS)
+                resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
             ratio, quiet, grown = measure(server, name)
             print(
                 f"{name:22} ping {quiet * 1e6:6.0f} µs quiet, x {ratio:4.2f} attacked"
@@ -68,7 +74,7 @@ def measure(server: ServerProcess, name: str) -> tuple[float, float, float]:
     )
 
 
-def pings(sock: object) -> list[float]:
+def pings(sock: socket.socket) -> list[float]:
     """Round trips of `ping` messages for one spell, in seconds."""
     out = []
     until = time.perf_counter() + SPELL_SECONDS
@@ -126,6 +132,21 @@ def fragments(port: int) -> None:
     again(port, sockets.frame(b"x", fin=False) + sockets.frame(b"x", 0, fin=False) * 10_000)
 
 
+def descriptors(port: int) -> None:
+    """A thousand connects, again and again, at a server that has room for two hundred."""
+    while True:
+        held = []
+        for index in range(1000):
+            sock = socket.socket()
+            sock.bind((sockets.address_of(index), 0))
+            sock.connect(("127.0.0.1", port))
+            held.append(sock)
+        print("on", flush=True)
+        time.sleep(0.2)
+        for sock in held:
+            sock.close()
+
+
 ATTACKS = {
     "tiny_frames": tiny_frames,
     "ping_flood": ping_flood,
@@ -135,6 +156,7 @@ ATTACKS = {
     "subscribes": subscribes,
     "giant_frames": giant_frames,
     "fragments": fragments,
+    "descriptors": descriptors,
 }
 
 
@@ -158,8 +180,6 @@ def again(port: int, data: bytes, path: str = PATH) -> None:
 
 def drip(port: int, data: bytes, *, upgraded: bool) -> None:
     """Two hundred connections that each send a byte now and then."""
-    import socket
-
     held = []
     for index in range(200):
         if upgraded:

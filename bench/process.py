@@ -26,7 +26,8 @@ class ServerProcess:
 
     def __init__(self, *args: str, command: str = "serve", **settings: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fastws-bench-")
-        self._args = (command, *args)
+        self._command = command
+        self._args = args
         self.tokens: list[str] = []
         self.environment = {
             **os.environ,
@@ -49,7 +50,7 @@ class ServerProcess:
     def __enter__(self) -> ServerProcess:
         self._errors = Path(self._folder.name, "stderr").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fastws", *self._args, "--port", "0"],
+            [sys.executable, "-m", "fastws", self._command, "--port", "0", *self._args],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=self.environment,

@@ -22,9 +22,9 @@ asan="$("$compiler" -print-file-name=libasan.so)"
 [ -e "$asan" ] || fail "$compiler has no libasan; install Debian's build-essential"
 
 mkdir -p "$work"
-rm -rf "$work/fastws" "$work/tests"
+rm -rf "$work/fastws" "$work/tests" "$work/bench"
 tar -c --exclude='*.so' --exclude='__pycache__' \
-    setup.py pyproject.toml README.md LICENSE fastws tests | tar -x -C "$work"
+    setup.py pyproject.toml README.md LICENSE fastws tests bench | tar -x -C "$work"
 cd "$work"
 
 echo "sanitize: building the compiled modules with $compiler"

@@ -183,7 +183,7 @@ def check(url: str, token: str | None, cookie: str | None) -> None:
 
 
 @main.command()
-@click.option("--wallet", default=console.Options.wallet, help="Whose token.")
+@click.option("--wallet", default=console.WALLET, show_default=True, help="Whose token.")
 @click.option("--url", default="http://localhost:3004", show_default=True)
 @click.option("--offline", is_flag=True, help="Sign one here, with the configured secret.")
 @_config

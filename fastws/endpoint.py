@@ -264,7 +264,10 @@ class Endpoint:
 
         A subscription that the new identity may not have is ended, and the client told.
         """
-        conn.identity = await self.base.authority.refresh(conn.identity, msg.token)
+        authority = self.base.authority
+        conn.identity = await authority.refresh(conn.identity, msg.token)
+        if authority.ended(conn.identity):  # while it was looked up; nobody else closes this one
+            conn.close(Close.SESSION_REVOKED)
         for label in [label for label in conn.subscriptions if not self._may(conn, label)]:
             await self.drop(conn, label)
             conn.subscription_ended(label, Code.SUBSCRIPTION_DENIED, policy.refusal().message)

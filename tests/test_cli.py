@@ -14,6 +14,7 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
+from fastws import console
 from fastws.cli import main
 from fastws.config import AuthConfig, describe
 from fastws.identity import Tokens
@@ -149,6 +150,12 @@ def test_a_token_made_here_is_all_it_prints() -> None:
     (token,) = result.stdout.splitlines()
     claims = Tokens(AuthConfig(jwt_secret=SECRET), time.time).verify_socket(token)
     assert claims.wallet == WALLET
+
+
+def test_without_a_wallet_the_token_is_that_of_the_console() -> None:
+    (token,) = run("token", "--offline", JWT_SECRET=SECRET).stdout.splitlines()
+    claims = Tokens(AuthConfig(jwt_secret=SECRET), time.time).verify_socket(token)
+    assert claims.wallet == console.WALLET
 
 
 def test_a_token_is_made_with_the_secret_the_server_keeps(folder: Path) -> None:

@@ -116,6 +116,20 @@ async def test_who_asks_faster_than_he_reads_waits_for_his_answers(script: Scrip
     assert outlet.closed is None
 
 
+async def test_long_messages_that_wait_are_counted_in_bytes(script: Script) -> None:
+    conn, outlet = make_connection(script)
+    script.gate = asyncio.Event()
+    sent = 0
+    while outlet.reading:
+        conn.receive(b"x" * 100_000, False)
+        sent += 1
+    assert sent == 3, "reading pauses long before the inbox is full of them"
+    script.gate.set()
+    await settle(conn)
+    assert outlet.reading
+    assert len(script.seen) == 3
+
+
 async def test_one_who_waits_can_be_closed(script: Script) -> None:
     conn, outlet = make_connection(script, limits=LimitsConfig(backlog_bytes=1000))
     outlet.stuck = True

@@ -76,6 +76,10 @@ class Desk:
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
+        self.revoked = False
+
+    def ended(self, identity: Identity) -> bool:
+        return self.revoked
 
     async def refresh(self, identity: Identity, token: str) -> Identity:
         if token != "good":
@@ -307,6 +311,15 @@ class TestBuiltIn:
         assert set(conn.subscriptions) == {"news", "diary"}
         await hub.stream("room/admin.ledger").publish("entry", {})
         assert outlet.take() == []
+
+    async def test_a_session_that_ended_during_the_refresh_ends_the_socket(
+        self, hub: Hub, clock: Clock
+    ) -> None:
+        desk = Desk(ADMIN)
+        conn, outlet, _ = await opened(Room(make_base(hub, clock, authority=desk)), ADMIN)
+        desk.revoked = True
+        assert await ask(conn, outlet, type="refresh", token="good") == []
+        assert outlet.closed == (4401, "Session revoked")
 
     def test_the_list_of_built_in_commands(self) -> None:
         assert {

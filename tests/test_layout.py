@@ -38,7 +38,6 @@ TWINLESS = {
     "JsonEncoder": "compared through the frames of the Follower",
     "Buckets": "buckets by key; each of them is a Bucket",
     "Socket": "compared with the twin of the messages it carries",
-    "Wheel": "a list of sockets and one clock",
 }
 """Compiled classes without a readable twin, and why they need none."""
 

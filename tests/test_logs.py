@@ -168,6 +168,16 @@ def test_a_closed_pipe_does_not_stop_the_server(out: io.StringIO) -> None:
     logging.getLogger("library").error("nobody reads")
 
 
+def test_lines_that_nobody_will_read_are_counted_by_reason(out: io.StringIO) -> None:
+    lost = configure(LogConfig(format="json", lines_per_minute=2), out, clock=lambda: 0.0)
+    for _ in range(5):
+        structlog.get_logger().info("much")
+    assert lost() == {("budget",): 3, ("unwritable",): 0}
+    out.close()
+    structlog.get_logger().info("else")
+    assert lost() == {("budget",): 3, ("unwritable",): 1}
+
+
 def test_a_hostile_text_is_cleaned_in_linear_time() -> None:
     begun = time.process_time()
     for text in (

@@ -2,13 +2,12 @@
 
 picows parses single frames; `Messages` makes messages of them. This room adds what needs the
 socket itself: a budget of frames, PONGs that are never piled up, writing without a copy, a
-closing handshake that is bounded in time, and the wheel of pings that tells the slow from the
-gone. It knows nothing of JSON, users or channels. Source: RFC 6455; docs/architecture.md.
+closing handshake that is bounded in time, and what the wheel of pings asks to tell the slow from
+the gone. It knows nothing of JSON, users or channels. Source: RFC 6455; docs/architecture.md.
 """
 
 import asyncio
 import logging
-import time
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
@@ -47,66 +46,6 @@ cdef int RECORD_BYTES = 128  # what TLS may add to a ping
 log = logging.getLogger("fastws.socket")
 
 
-cdef class Wheel:
-    """The pings of all sockets of a worker, on one timer.
-
-    A socket from which nothing came for ``idle`` seconds is pinged; if within ``timeout`` more
-    it sends no frame and takes no byte of ours, it is closed with 1008. ``turn`` is to be
-    called about once a second; a socket is looked at when its time may have come, not before.
-    """
-
-    cdef readonly double idle
-    cdef readonly double timeout
-    cdef readonly Py_ssize_t closed
-    cdef object _clock
-    cdef list _slots  # second modulo their number -> set of sockets
-    cdef long long _turned
-
-    def __init__(self, double idle, double timeout, clock=time.monotonic):
-        """Times in seconds; `ValueError` unless they are positive."""
-        if not (idle > 0 and timeout > 0):
-            raise ValueError("idle and timeout must be positive")
-        self.idle, self.timeout, self._clock = idle, timeout, clock
-        self._slots = [set() for _ in range(int(max(idle, timeout)) + 3)]
-        self._turned = <long long> <double> clock()
-
-    def __len__(self):
-        return sum(len(slot) for slot in self._slots)
-
-    cdef double now(self) except? -1.0:
-        return self._clock()
-
-    cdef object put(self, Socket socket, double due):
-        # never into the second being turned: it would be looked at for ever
-        cdef long long second = <long long> due + 1
-        if second <= self._turned:
-            second = self._turned + 1
-        if second >= self._turned + len(self._slots):
-            second = self._turned + len(self._slots) - 1
-        socket._slot = self._slots[second % len(self._slots)]
-        (<set> socket._slot).add(socket)
-
-    def turn(self):
-        """Look at every socket whose second has come."""
-        cdef double now = self.now()
-        cdef long long until = <long long> now
-        cdef Socket socket
-        cdef double due
-        if until - self._turned > len(self._slots):  # the loop slept: once round is enough
-            self._turned = until - len(self._slots)
-        while self._turned < until:
-            self._turned += 1
-            index = self._turned % len(self._slots)
-            sockets = self._slots[index]
-            self._slots[index] = set()
-            for item in sockets:
-                socket = item
-                socket._slot = None
-                due = socket._look(now)
-                if due > 0:
-                    self.put(socket, due)
-
-
 cdef class Socket(WSListener):
     """A WebSocket of a client: the outlet of a connection, and its listener and logger.
 
@@ -119,8 +58,8 @@ cdef class Socket(WSListener):
     cdef object _receiver
     cdef object _size_waiting    # the transport's get_write_buffer_size
     cdef WSTransport _ws
-    cdef Wheel _wheel
-    cdef set _slot
+    cdef object _wheel
+    cdef object _clock
     cdef Messages _messages
     cdef Bucket _frames
     cdef bytes _owed             # payload of the latest PING that waits for a drained socket
@@ -135,11 +74,12 @@ cdef class Socket(WSListener):
     cdef long long _taken        # bytes the peer had taken when it was pinged
     cdef readonly double rtt_ms
 
-    def __init__(self, opened, Wheel wheel not None, *, Py_ssize_t max_message,
+    def __init__(self, opened, wheel, *, Py_ssize_t max_message,
                  int max_fragments=64, double frame_rate=200.0, double frame_burst=1000.0):
         """Sizes in bytes, rates in frames of any kind a second."""
         self._opened = opened
         self._wheel = wheel
+        self._clock = wheel.clock
         self._messages = Messages(max_message, max_fragments)
         self._frames = Bucket(frame_rate, frame_burst)
         self._fd = -1
@@ -201,7 +141,7 @@ cdef class Socket(WSListener):
         self._size_waiting = underlying.get_write_buffer_size
         if not transport.is_secure:
             self._fd = transport._socket
-        self._heard = self._wheel.now()
+        self._heard = self._clock()
         self._wheel.put(self, self._heard + self._wheel.idle)
         opened, self._opened = self._opened, None
         self._receiver = opened(self)
@@ -213,7 +153,7 @@ cdef class Socket(WSListener):
             if <int> frame.msg_type == CLOSE:
                 self._leave()  # the answer to our CLOSE
             return
-        cdef double now = self._wheel.now()
+        cdef double now = self._clock()
         self._heard = now
         if self._frames.take(now):
             self._refuse(POLICY, "Message rate limit exceeded")
@@ -238,9 +178,7 @@ cdef class Socket(WSListener):
         """The socket is gone."""
         self._closing = True
         self._fd = -1
-        if self._slot is not None:
-            self._slot.discard(self)
-            self._slot = None
+        self._wheel.drop(self)
         if self._abort_timer is not None:
             self._abort_timer.cancel()
             self._abort_timer = None
@@ -314,9 +252,9 @@ cdef class Socket(WSListener):
 
     # -- liveness --------------------------------------------------------------------------
 
-    cdef double _look(self, double now) except? -1.0:
+    def look(self, double now):
         """Ping, close or wait, as the wheel's rule says; when to look again, 0 for never."""
-        cdef Wheel wheel = self._wheel
+        wheel = self._wheel
         if self._ws is None or self._closing:
             return 0
         if self._pinged and self._heard <= self._pinged:
@@ -329,13 +267,13 @@ cdef class Socket(WSListener):
             self._heard = now  # slow, but it takes what it is sent
         if now - self._heard < wheel.idle and self.rtt_ms > 0:
             return self._heard + wheel.idle
-        return self._ping(now)
+        self._ping(now)
+        return now + wheel.timeout
 
-    cdef double _ping(self, double now) except? -1.0:
+    cdef object _ping(self, double now):
         self._taken = self._taken_by_peer()
         self._pinged = now
         self._frame(PING, PyBytes_FromStringAndSize(<char*> &now, sizeof(double)))
-        return now + self._wheel.timeout
 
     cdef bint _progressed(self) except *:
         """Whether the peer took more than the PING since that went out."""

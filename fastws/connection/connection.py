@@ -33,6 +33,9 @@ log = structlog.get_logger()
 PATIENCE = 0.25
 """Share of the backlog that may wait to be read before the next message is handled."""
 
+INBOX_BYTES = 256 * 1024
+"""Bytes of messages waiting to be handled before reading pauses."""
+
 WARN_AT = 0.2
 """Share of a bucket left at which ``limit_warning`` is pushed, once until it recovers."""
 
@@ -101,6 +104,7 @@ class Connection:
         "_drained",
         "_handler",
         "_inbox",
+        "_inbox_bytes",
         "_limits",
         "_pump",
         "_reading_paused",
@@ -168,6 +172,7 @@ class Connection:
         self._violations: Bucket | None = None
         self._warned = False
         self._inbox: deque[tuple[bytes, bool]] | None = None
+        self._inbox_bytes = 0
         self._pump: asyncio.Task[None] | None = None
         self._drained: asyncio.Event | None = None
         self._reading_paused = False
@@ -190,9 +195,11 @@ class Connection:
         if self._inbox is None:
             self._inbox = deque()
         self._inbox.append((data, binary))
+        self._inbox_bytes += len(data)
         if self._pump is None:
             self._pump = asyncio.get_running_loop().create_task(self._work())
-        elif len(self._inbox) >= self._limits.inbox and not self._reading_paused:
+        full = len(self._inbox) >= self._limits.inbox or self._inbox_bytes >= INBOX_BYTES
+        if full and not self._reading_paused:
             self._reading_paused = True
             self.outlet.pause_reading()
 
@@ -228,7 +235,9 @@ class Connection:
                     await self._until_drained()
                     continue
                 data, binary = self._inbox.popleft()
-                if self._reading_paused and len(self._inbox) * 2 <= self._limits.inbox:
+                self._inbox_bytes -= len(data)
+                half = len(self._inbox) * 2 <= self._limits.inbox
+                if self._reading_paused and half and self._inbox_bytes * 2 <= INBOX_BYTES:
                     self._reading_paused = False
                     self.outlet.resume_reading()
                 await self._handler.handle(self, data, binary)

@@ -6,7 +6,7 @@ needs no server of its own process and nothing of one but its address.
 
 from fastws.console.check import CHECKS, check
 from fastws.console.names import ENDPOINTS, endpoint_name
-from fastws.console.options import Options
+from fastws.console.options import WALLET, Options
 from fastws.console.session import run
 
-__all__ = ["CHECKS", "ENDPOINTS", "Options", "check", "endpoint_name", "run"]
+__all__ = ["CHECKS", "ENDPOINTS", "WALLET", "Options", "check", "endpoint_name", "run"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from fastws.client import Address
 
-__all__ = ["Options"]
+__all__ = ["WALLET", "Options"]
+
+WALLET: Final = "Conso1eConso1eConso1eConso1eConso1eConso1e1"
+"""Who logs in through the development door when nobody is named."""
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -22,7 +25,7 @@ class Options(Struct, frozen=True, kw_only=True):
     message: str | None = None
     dev_secret: str | None = None
     """Secret of the development door of a server on this machine."""
-    wallet: str = "Conso1eConso1eConso1eConso1eConso1eConso1e1"
+    wallet: str = WALLET
     """Who to log in as through that door."""
     history: str | None = None
     """File of what was typed; None keeps none."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from fastws._core.socket import Wheel
+from fastws._core.wheel import Wheel
 from fastws.config import GatewayConfig, LimitsConfig, ServerConfig
 from fastws.errors import StartError
 from fastws.gateway.admission import FULL_SECONDS, Admission, Lease

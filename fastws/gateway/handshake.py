@@ -7,7 +7,6 @@ head of our own making: `Handshake.clean`.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -106,15 +105,8 @@ def _host(head: Head) -> str:
 
 def _key(head: Head) -> str:
     keys = head.headers.getall("Sec-WebSocket-Key", [])
-    try:
-        (key,) = keys
-        # 16 bytes are spelled in one way only
-        if base64.b64encode(base64.b64decode(key, validate=True)).decode() == key != "":
-            raw = base64.b64decode(key)
-            if len(raw) == 16:
-                return key
-    except (ValueError, binascii.Error):
-        pass
+    if len(keys) == 1 and _is_key(keys[0]):
+        return str(keys[0])
     raise _bad("A WebSocket handshake needs one Sec-WebSocket-Key of 16 bytes in base64")
 
 
@@ -137,3 +129,12 @@ def _cookies(lines: list[str]) -> dict[str, str]:
 
 def _bad(text: str) -> Refused:
     return Refused(400, text, "handshake")
+
+
+def _is_key(text: str) -> bool:
+    """Whether that is 16 bytes in base64, in the one way to spell them."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:  # binascii.Error is one
+        return False
+    return len(raw) == 16 and base64.b64encode(raw).decode() == text

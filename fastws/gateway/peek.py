@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 import structlog
 from msgspec import Struct, field
 
-from fastws._core.socket import Socket, Wheel
+from fastws._core.socket import Socket
+from fastws._core.wheel import Wheel
 from fastws.config import GatewayConfig, LimitsConfig
 from fastws.connection import Connection, Outlet, Peer
 from fastws.endpoint import Endpoint
@@ -96,6 +97,7 @@ class Peek(asyncio.Protocol):
         self._judging: asyncio.Task[None] | None = None
         self._http: asyncio.Protocol | None = None
         self._over = False
+        self._returned = False
 
     # ── what the transport tells it ─────────────────────────────────────────────────────
 
@@ -197,6 +199,9 @@ class Peek(asyncio.Protocol):
         if head.wants_websocket:
             self._judge(head, read(head), size)
             return
+        if head.method == "CONNECT" or self._returned:
+            # aiohttp hands back whatever asks for another protocol: never give it the same again
+            raise Refused(405, "Method not allowed", "method")
         self._settled()
         self._http = self._world.http(self._take_back)
         self._http.connection_made(self._transport)
@@ -206,6 +211,7 @@ class Peek(asyncio.Protocol):
     def _take_back(self, data: bytes) -> None:
         """A handshake has come on a connection that served pages until now."""
         self._http = None
+        self._returned = True
         self._received = bytearray(data)
         self._searched = 0
         self._begin()

@@ -226,8 +226,10 @@ class Authority:
         ``until`` (Unix seconds) is when its last token has expired by itself.
         """
         longest = max(self._auth.token_seconds, self._auth.session_seconds)
-        await self._revoked.revoke(session_id, max(until, self._clock() + longest))
-        await self._announce(session_id)
+        try:
+            await self._revoked.revoke(session_id, max(until, self._clock() + longest))
+        finally:  # its sockets end even while the database is away
+            await self._announce(session_id)
 
 
 def _identity(claims: Claims, user: User, source: str) -> Identity:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from fastws.domain.market.feed import Feed
 from fastws.gateway import Gateway
-from fastws.metrics import Counts, exposition
+from fastws.metrics import Counts, Gauge, exposition
 from fastws.server.rooms import Rooms
 from fastws.server.tasks import Tasks
 
@@ -24,8 +25,17 @@ def figures(
     lost_lines: Counts,
 ) -> Callable[[], bytes]:
     """A function that writes all of them in Prometheus' text format."""
+    counts = {
+        **_traffic(rooms, gateway, answered),
+        **_failures(rooms, tasks, lost_lines),
+        **_feed(rooms.market.feed),
+    }
+    return exposition(rooms.stats, _gauges(rooms, gateway), counts, _states(rooms))
+
+
+def _gauges(rooms: Rooms, gateway: Gateway) -> dict[str, tuple[str, Gauge]]:
     connections, hub, feed = rooms.connections, rooms.hub, rooms.market.feed
-    gauges = {
+    return {
         "subscriptions": ("Subscriptions now", lambda: sum(_followers(rooms).values())),
         "channels": ("Channels there are", lambda: len(hub.channels)),
         "pending_bytes": (
@@ -46,11 +56,14 @@ def figures(
             lambda: -1.0 if (age := feed.age()) is None else age,
         ),
     }
-    counts: Labelled = {
+
+
+def _traffic(rooms: Rooms, gateway: Gateway, answered: Counter[tuple[str, str]]) -> Labelled:
+    return {
         "skipped": (
             "Frames put off because a socket was full",
             (),
-            lambda: {(): sum(channel.skipped for channel in hub.channels)},
+            lambda: {(): sum(channel.skipped for channel in rooms.hub.channels)},
         ),
         "channel_messages": (
             "Frames delivered, by kind of channel",
@@ -70,6 +83,11 @@ def figures(
         ),
         "heartbeat_timeouts": ("Silent peers closed", (), lambda: {(): rooms.wheel.closed}),
         "http_answers": ("Answers to requests", ("route", "status"), lambda: answered),
+    }
+
+
+def _failures(rooms: Rooms, tasks: Tasks, lost_lines: Counts) -> Labelled:
+    return {
         "connection_rows_dropped": (
             "Rows of websocket_connections given up",
             (),
@@ -81,6 +99,11 @@ def figures(
             ("task",),
             lambda: {(name,): n for name, n in tasks.failures.items()},
         ),
+    }
+
+
+def _feed(feed: Feed) -> Labelled:
+    return {
         "feed_updates": ("Price changes taken in", (), lambda: {(): feed.updates}),
         "feed_problems": (
             "What was wrong with the feed",
@@ -91,7 +114,11 @@ def figures(
             },
         ),
     }
-    states: Labelled = {
+
+
+def _states(rooms: Rooms) -> Labelled:
+    feed = rooms.market.feed
+    return {
         "channel_subscriptions": (
             "Subscriptions by kind of channel",
             ("kind",),
@@ -103,7 +130,6 @@ def figures(
             lambda: {(feed.name, feed.status.value): 1},
         ),
     }
-    return exposition(rooms.stats, gauges, counts, states)
 
 
 def _followers(rooms: Rooms) -> Mapping[str, int]:

@@ -20,7 +20,7 @@ from fastws.server import probes
 from fastws.server.drain import drain
 from fastws.server.figures import figures
 from fastws.server.publishing import Publisher
-from fastws.server.rooms import build
+from fastws.server.rooms import Rooms
 from fastws.server.tasks import Tasks
 from fastws.store.migrate import migrate
 
@@ -41,6 +41,11 @@ STOP_SECONDS = 7.0
 """Seconds that `Server.stop` takes at most: those, two for sockets, two for the database."""
 
 
+COLLECT_AT = (2000, 25, 100)
+"""Collector's thresholds. Connections leave no cycles behind, so its full runs, each a pause of
+the loop as long as there are connections, are kept rare."""
+
+
 class Server:
     """One server over the database at ``url``. `start` it, then `drain` and `stop` it.
 
@@ -48,7 +53,7 @@ class Server:
     """
 
     def __init__(self, config: Config, url: str, lost_lines: Counts = dict) -> None:
-        self.rooms = build(config, url)
+        self.rooms = Rooms(config, url)
         self._config = config
         self._lost_lines = lost_lines
         self._tasks = Tasks(self.rooms.status.report)
@@ -90,6 +95,7 @@ class Server:
         # What is here now stays: the collector need not walk it again at each full run.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*COLLECT_AT)
         log.info("server.ready", url=self.url, source=self._config.market.source)
 
     async def _open(self) -> None:

@@ -11,11 +11,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from fastws import __version__
-from fastws._core.socket import Wheel
 from fastws._core.table import Table
+from fastws._core.wheel import Wheel
 from fastws.broker import MemoryBroker
 from fastws.config import Config, EndpointConfig
 from fastws.connection import Connections
@@ -43,7 +41,7 @@ from fastws.store.pool import Database
 from fastws.store.sessions import RevokedSessions
 from fastws.store.users import Users
 
-__all__ = ["Rooms", "Source", "build"]
+__all__ = ["Rooms", "Source"]
 
 RAW_MESSAGE = 16 * 1024 * 1024
 """Bytes of the longest message of the test endpoint under ``raw_test_limits``."""
@@ -51,102 +49,89 @@ RAW_MESSAGE = 16 * 1024 * 1024
 Source = Callable[[], Awaitable[None]]
 
 
-class Rooms(Struct, frozen=True, kw_only=True):
-    """What a server is made of, from the bottom up."""
+class Rooms:
+    """What a server is made of, over the database at ``url``, from the bottom up.
 
-    config: Config
-    stats: Stats
-    database: Database
-    broker: MemoryBroker
-    hub: Hub
-    tokens: Tokens
-    authority: Authority
-    revocations: Revocations
-    origins: OriginRule
-    connections: Connections
-    recorded: ConnectionLog
-    settings: SettingsBook
-    status: SystemStatus
-    market: Market
-    source: Source | None
-    endpoints: list[Endpoint]
-    door: Door
-    proxies: Proxies
-    wheel: Wheel
+    Raises `ConfigError` (or `StartError`) for a configuration that does not fit together.
+    """
 
+    def __init__(self, config: Config, url: str, clock: Callable[[], float] = time.time) -> None:
+        limits = config.limits
+        self.config = config
+        self._clock = clock
+        self.stats = Stats()
+        self.database = Database(url, config.database)
+        self.broker = MemoryBroker(limits.history, clock)
+        self.hub = Hub(self.broker, limits, clock=clock, delays=self.stats.publish_to_write)
+        self.connections = Connections(clock)
+        self.recorded = ConnectionLog(self.database)
+        self.tokens = Tokens(config.auth, clock)
+        self.origins = OriginRule(config.auth.origins)
+        self.authority, self.revocations = self._identity()
+        self.settings = SettingsBook(self.database, self.hub, config.public_settings, clock)
+        self.status = SystemStatus(self.hub, clock, __version__)
+        self.status.follow(self.settings)
+        self.market = self._market()
+        self.source = _source(config, self.market, self.database)
+        self.endpoints = self._endpoints()
+        self.door = self._door()
+        self.proxies = Proxies(config.server.trusted_proxies)
+        self.wheel = Wheel(limits.ping_idle_seconds, limits.ping_timeout_seconds)
 
-def build(config: Config, url: str, clock: Callable[[], float] = time.time) -> Rooms:
-    """Everything, over the database at ``url``; `ConfigError` for what does not fit together."""
-    stats = Stats()
-    database = Database(url, config.database)
-    broker = MemoryBroker(config.limits.history, clock)
-    hub = Hub(broker, config.limits, clock=clock, delays=stats.publish_to_write)
-    connections = Connections(clock)
-    tokens = Tokens(config.auth, clock)
-    challenges, revoked = Challenges(database), RevokedSessions(database)
-    revocations = Revocations(revoked, challenges, broker, connections.close_session, clock)
-    authority = Authority(
-        config.auth, tokens, Users(database), challenges, revoked, clock, revocations.announce
-    )
-    settings = SettingsBook(database, hub, config.public_settings, clock)
-    status = SystemStatus(hub, clock, __version__)
-    status.follow(settings)
-    table = Table("tokens", COLUMNS, epoch=int(clock() * 1000))
-    market = Market(table, clock)
-    hub.add_table(table, config.market.flush_ms)
+    def _identity(self) -> tuple[Authority, Revocations]:
+        database, clock = self.database, self._clock
+        challenges, revoked = Challenges(database), RevokedSessions(database)
+        revocations = Revocations(
+            revoked, challenges, self.broker, self.connections.close_session, clock
+        )
+        authority = Authority(
+            self.config.auth,
+            self.tokens,
+            Users(database),
+            challenges,
+            revoked,
+            clock,
+            revocations.announce,
+        )
+        return authority, revocations
 
-    def base(name: str) -> Base:
+    def _market(self) -> Market:
+        table = Table("tokens", COLUMNS, epoch=int(self._clock() * 1000))
+        self.hub.add_table(table, self.config.market.flush_ms)
+        return Market(table, self._clock)
+
+    def _endpoints(self) -> list[Endpoint]:
+        return [
+            Monitor(self._base("monitor"), self.status, self.settings),
+            TokenData(self._base("token_data"), self.market, self.config.market),
+            SystemSettings(self._base("system_settings"), self.settings),
+            Test(self._base("test"), lambda: len(self.connections)),
+        ]
+
+    def _base(self, name: str) -> Base:
+        """What the endpoint of that configuration section is given."""
         return Base(
-            hub=hub,
-            authority=authority,
-            limits=config.limits,
-            settings=_limits(config, name),
-            stats=stats,
-            report=status.report,
-            clock=clock,
+            hub=self.hub,
+            authority=self.authority,
+            limits=self.config.limits,
+            settings=_limits(self.config, name),
+            stats=self.stats,
+            report=self.status.report,
+            clock=self._clock,
         )
 
-    endpoints: list[Endpoint] = [
-        Monitor(base("monitor"), status, settings),
-        TokenData(base("token_data"), market, config.market),
-        SystemSettings(base("system_settings"), settings),
-        Test(base("test"), lambda: len(connections)),
-    ]
-    origins = OriginRule(config.auth.origins)
-    recorded = ConnectionLog(database)
-    door = Door(
-        endpoints,
-        authority,
-        origins,
-        connections,
-        recorded,
-        config.limits,
-        stats,
-        config.environment,
-        clock,
-    )
-    limits = config.limits
-    return Rooms(
-        config=config,
-        stats=stats,
-        database=database,
-        broker=broker,
-        hub=hub,
-        tokens=tokens,
-        authority=authority,
-        revocations=revocations,
-        origins=origins,
-        connections=connections,
-        recorded=recorded,
-        settings=settings,
-        status=status,
-        market=market,
-        source=_source(config, market, database),
-        endpoints=endpoints,
-        door=door,
-        proxies=Proxies(config.server.trusted_proxies),
-        wheel=Wheel(limits.ping_idle_seconds, limits.ping_timeout_seconds),
-    )
+    def _door(self) -> Door:
+        return Door(
+            self.endpoints,
+            self.authority,
+            self.origins,
+            self.connections,
+            self.recorded,
+            self.config.limits,
+            self.stats,
+            self.config.environment,
+            self._clock,
+        )
 
 
 def _limits(config: Config, name: str) -> EndpointConfig:

@@ -31,6 +31,7 @@ class FakeServer:
     def __init__(self, *, development: bool = True, reads: tuple[str, ...] = ()) -> None:
         self.development = development
         self.reads = reads or ("header", "subprotocol", "query")
+        self.demands: tuple[str, ...] = ("monitor",)
         self.token = make_token()
         self.epoch = 7
         self.streams: dict[str, list[dict[str, Any]]] = {"system.status": []}
@@ -135,7 +136,7 @@ class FakeServer:
         socket = web.WebSocketResponse(protocols=_offered(request))
         await socket.prepare(request)
         accepted = self._credential(request) == self.token
-        if name == "monitor" and not accepted:
+        if name in self.demands and not accepted:
             text = "Authentication required"
             await socket.send_json({"type": "error", "code": "UNAUTHORIZED", "message": text})
             await socket.close(code=4001, message=text.encode())

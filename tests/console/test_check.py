@@ -11,7 +11,7 @@ import pytest
 
 from fastws.client import Address
 from fastws.console import CHECKS, check
-from tests.client.server import FakeServer
+from tests.client.server import COOKIE, FakeServer
 
 
 async def asked(server: FakeServer, **options: Any) -> tuple[int, list[str]]:
@@ -54,6 +54,39 @@ async def test_what_is_no_token_is_told_so(server: FakeServer) -> None:
     good, lines = await asked(server, token='"quoted"')
     assert good == 1
     assert "no JWT" in lines[-1]
+
+
+async def test_a_good_session_gets_four_times_yes(server: FakeServer) -> None:
+    good, lines = await asked(server, cookie=COOKIE)
+    assert good == len(CHECKS)
+    assert [line[0] for line in lines] == ["✓"] * 4
+    assert lines[-1].endswith("as W (user)")
+    assert not any(server.token in line or COOKIE in line for line in lines)
+
+
+async def test_a_cookie_that_is_none_says_log_in_again(server: FakeServer) -> None:
+    good, lines = await asked(server, cookie="stale")
+    assert good == 0
+    assert "log in again" in lines[0]
+    assert "stale" not in lines[0]
+
+
+async def test_something_else_at_that_port_is_told_from_a_server(server: FakeServer) -> None:
+    server.token_status = 404
+    good, lines = await asked(server)
+    assert good == 0
+    assert "404" in lines[0]
+    assert "/api/auth/" in lines[0]
+
+
+async def test_a_token_that_gets_lost_on_the_way_is_told_so(server: FakeServer) -> None:
+    """As behind a proxy that drops headers, at a place where nobody need log in."""
+    server.reads = ("query",)
+    server.demands = ()
+    good, lines = await asked(server, token=server.token)
+    assert good == 3
+    assert "as nobody" in lines[-1]
+    assert "proxy" in lines[-1]
 
 
 async def test_nobody_there() -> None:

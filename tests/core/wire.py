@@ -9,7 +9,8 @@ from typing import Any
 from picows import WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol
 
-from fastws._core.socket import Socket, Wheel
+from fastws._core.socket import Socket
+from fastws._core.wheel import Wheel
 from tests.fakes import Clock
 
 HEAD = (

@@ -19,6 +19,7 @@ from bench.process import ServerProcess
 from tests.e2e.conftest import CANARY_WALLET
 
 RECORDING = Path(__file__).parents[3] / "shared" / "data" / "binance_btcusdt_20240809.gz"
+EXCERPT = Path(__file__).parents[1] / "sources" / "data" / "combined.txt"
 PATIENCE = 60.0
 """Seconds after which a test is stuck, not slow."""
 
@@ -156,6 +157,23 @@ async def test_replay_gives_the_recorded_prices_decimal_for_decimal() -> None:
         assert seen.pop(0) in bids
     assert_in_order(seen, told)
     assert seen[-1] == told[-1]
+
+
+async def test_replay_of_a_recording_ends_with_its_prices() -> None:
+    """Every symbol of the excerpt, with the digits of its file on the wire."""
+    last = {"BTCUSDT": "61685.5", "SHIBUSDT": "0.000013", "ETHUSDT": "2626"}
+    text = EXCERPT.read_text()
+    assert all(f'"{price}' in text for price in last.values()), "as the file has them"
+    wanted = {symbol: Decimal(price) for symbol, price in last.items()}
+    with ServerProcess(str(EXCERPT), "--speed", "0", command="replay") as server:
+        place = f"ws://127.0.0.1:{server.port}/api/v69/ws/token-data"
+        seen: dict[str, Decimal] = {}
+        async with asyncio.timeout(PATIENCE), websockets.connect(place) as ws:
+            while seen != wanted:
+                await ws.send('{"type":"get_all_tokens"}')
+                frame = json.loads(await ws.recv(), parse_float=Decimal, parse_int=Decimal)
+                if frame["type"] == "token_update":
+                    seen = {token["symbol"]: token["price"] for token in frame["data"]}
 
 
 async def test_replay_of_a_file_of_our_own(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import orjson
 from aiohttp import web
 
-from fastws._core.socket import Wheel
+from fastws._core.wheel import Wheel
 from fastws.config import GatewayConfig, LimitsConfig, ServerConfig
 from fastws.connection import Connection, Peer
 from fastws.endpoint import Endpoint

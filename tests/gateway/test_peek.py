@@ -372,6 +372,16 @@ async def test_an_upgrade_on_a_kept_alive_connection() -> None:
         assert at.gateway.pending_heads == 0
 
 
+@pytest.mark.parametrize("before", [b"", GET], ids=["first", "behind a page"])
+async def test_a_tunnel_is_refused_not_handed_to_and_fro(before: bytes) -> None:
+    async with edge() as at:
+        client = await at.client(before + b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n")
+        if before:
+            await says_hello(client)
+        assert b" 405 " in await client.head()
+        await client.rest()
+
+
 async def test_an_upgrade_pipelined_behind_pages_waits_for_them() -> None:
     async with edge() as at:
         client = await at.client(GET * 3 + handshake() + masked(0x81, b"glued"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from picows.picows import WSListener
 
-from fastws._core.socket import Socket, Wheel
+from fastws._core.socket import Socket
+from fastws._core.wheel import Wheel
 from fastws.gateway.handshake import read
 from fastws.gateway.head import parse
 from fastws.gateway.upgrade import hand_over

@@ -13,6 +13,7 @@ from fastws.config import LimitsConfig
 from fastws.errors import Unavailable
 from fastws.hub import Hub
 from fastws.hub.registry import SLICE_SECONDS, SLICE_SENDS, TAIL_CHECK_SECONDS
+from fastws.metrics import Histogram
 from tests.fakes import Clock
 from tests.hub.readers import Reader
 
@@ -240,6 +241,29 @@ async def test_a_pass_pauses_after_so_much_time(hub: Hub, clock: Clock) -> None:
     slices = [between.count(turn) for turn in sorted(set(between))]
     assert max(slices) <= 4
     assert len(between) == 20
+
+
+async def test_the_time_from_a_seal_to_the_last_write_is_measured_once_a_channel(
+    broker: Shy, clock: Clock
+) -> None:
+    delays = Histogram()
+    hub = Hub(broker, LimitsConfig(), clock=clock, monotonic=clock, delays=delays)
+
+    def slow(since: int) -> bytes:
+        clock.now += 0.25
+        return frame(since)
+
+    numbers = Numbers(clock)
+    hub.add_table(numbers, 100)
+    followed = hub.view("a/numbers", numbers, slow, 0.0)
+    hub.view("a/nobody", numbers, slow, 0.0)
+    await hub._pass(clock.now)
+    assert delays.count == 0, "nobody was written to"
+    for _ in range(3):
+        followed.attach(Reader(), None).open()
+    clock.now += 1
+    await hub._pass(clock.now)
+    assert (delays.count, delays.sum) == (1, 0.25)
 
 
 async def test_who_leaves_during_a_pause_gets_nothing_more(hub: Hub, clock: Clock) -> None:

@@ -235,3 +235,13 @@ async def test_the_log_tells_who_and_where_from_and_never_the_token(
     assert all(line["log_level"] == "warning" for line in warnings)
     for part in good.token.split("."):
         assert part not in str(lines)
+
+
+async def test_a_logout_ends_its_sockets_though_the_database_is_away(
+    desk: Desk, database: Database
+) -> None:
+    cookie = session_token(desk)
+    await database.stop()
+    with pytest.raises(StoreUnavailable):
+        await desk.authority.log_out(cookie)
+    assert desk.announced == [SESSION]

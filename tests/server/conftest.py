@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,9 +13,10 @@ import aiohttp
 import msgspec
 import pytest
 import structlog
+import websockets
 
 from fastws.config import Config
-from fastws.server import Server
+from fastws.server import Server, demo
 from tests.identity.desk import Lines
 from tests.identity.forge import SECRET
 
@@ -74,3 +76,32 @@ async def until(true: Callable[[], Any]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not true():  # noqa: ASYNC110 - tasks and kernels set no event
             await asyncio.sleep(0.01)
+
+
+# ── talking to it ──────────────────────────────────────────────────────────────────────
+
+
+def place(server: Server, path: str) -> str:
+    return f"ws://127.0.0.1:{server.port}/api/v69/ws/{path}"
+
+
+def bearer(token: str) -> dict[str, Any]:
+    return {"additional_headers": {"Authorization": f"Bearer {token}"}}
+
+
+async def receive(ws: websockets.ClientConnection, type_: str) -> dict[str, Any]:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            frame: dict[str, Any] = json.loads(await ws.recv())
+            if frame["type"] == type_:
+                return frame
+
+
+async def token_of(server: Server, wallet: str = demo.USER) -> str:
+    rooms = server.rooms
+    return await demo.token_for(wallet, rooms.authority, rooms.tokens)
+
+
+async def status_of(http: aiohttp.ClientSession, url: str) -> int:
+    async with http.get(url) as answer:
+        return answer.status

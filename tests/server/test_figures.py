@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -49,6 +51,25 @@ async def test_nothing_that_was_promised_is_missing(
 ) -> None:
     names, _ = await read(http, server)
     assert not set(PROMISED) - names
+
+
+async def test_what_the_guide_tells_operators_to_watch_is_there(
+    server: Server, http: aiohttp.ClientSession
+) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    told = dict(re.findall(r"`(fastws_\w+)(?:\{([\w,]+)\})?`", guide))
+    assert len(told) > 10
+    async with websockets.connect(f"ws://127.0.0.1:{server.port}/api/v69/ws/token-data") as ws:
+        async with asyncio.timeout(PATIENCE):
+            await ws.recv()
+        families, samples = await read(http, server)
+    for name, labels in told.items():
+        assert name.removesuffix("_total") in families, name
+        wanted = set(labels.split(",")) - {""}
+        for key in samples.get(name, {}):
+            assert {label for label, _ in key} == wanted, name
+    assert samples["fastws_connections"]
+    assert samples["fastws_feed_status"]
 
 
 async def test_they_count_what_happens(server: Server, http: aiohttp.ClientSession) -> None:

@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
-import json
+import re
 import socket
-from typing import Any
+import ssl
+from pathlib import Path
 
 import aiohttp
 import asyncpg
 import pytest
+import trustme
 import websockets
 
 from fastws.errors import StartError
 from fastws.server import Server, demo
 from fastws.store.pool import Database
-from tests.server.conftest import PATIENCE, configured, serving, until
-
-
-def place(server: Server, path: str) -> str:
-    return f"ws://127.0.0.1:{server.port}/api/v69/ws/{path}"
-
-
-def bearer(token: str) -> dict[str, Any]:
-    return {"additional_headers": {"Authorization": f"Bearer {token}"}}
-
-
-async def receive(ws: websockets.ClientConnection, type_: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            frame: dict[str, Any] = json.loads(await ws.recv())
-            if frame["type"] == type_:
-                return frame
-
-
-async def token_of(server: Server, wallet: str) -> str:
-    rooms = server.rooms
-    return await demo.token_for(wallet, rooms.authority, rooms.tokens)
-
-
-async def status_of(http: aiohttp.ClientSession, url: str) -> int:
-    async with http.get(url) as answer:
-        return answer.status
-
+from tests.identity.desk import Lines
+from tests.server.conftest import (
+    PATIENCE,
+    bearer,
+    configured,
+    place,
+    receive,
+    serving,
+    status_of,
+    token_of,
+    until,
+)
 
 # ── start ───────────────────────────────────────────────────────────────────────────────
 
@@ -244,6 +231,83 @@ async def test_a_drain_tells_everybody_and_answers_503_meanwhile(
         await draining
 
 
+async def test_not_ready_is_said_at_once_on_a_connection_that_was_kept(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+
+    async def ask(path: str) -> bytes:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        async with asyncio.timeout(PATIENCE):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            assert length is not None
+            await reader.readexactly(int(length[1]))
+        return head.split(b" ")[1]
+
+    assert await ask("/readyz") == b"200"
+    ws = await websockets.connect(place(server, "token-data"))
+    await receive(ws, "connection_established")
+    draining = asyncio.create_task(server.drain())
+    await asyncio.sleep(0)
+    assert await ask("/readyz") == b"503"
+    assert await ask("/livez") == b"200"
+    assert (await receive(ws, "drain"))["deadline_ms"] > 0
+    await ws.wait_closed()
+    assert ws.close_code == 1012
+    async with asyncio.timeout(PATIENCE):
+        await draining
+    writer.close()
+
+
+def sockets() -> set[str]:
+    """The sockets this process holds."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the listing itself
+            found.add(str(descriptor.readlink()))
+    return {name for name in found if name.startswith("socket:")}
+
+
+async def test_after_a_stop_nothing_is_left(fresh_url: str) -> None:
+    tasks, before = asyncio.all_tasks(), sockets()
+    async with serving(fresh_url, server={"ops_port": 0}) as server:
+        assert len(asyncio.all_tasks()) > len(tasks)
+        assert len(sockets()) > len(before)
+        ws = await websockets.connect(place(server, "monitor"), **bearer(await token_of(server)))
+        await receive(ws, "connection_established")
+        async with aiohttp.ClientSession() as http:
+            assert await status_of(http, f"http://127.0.0.1:{server.ops_port}/metrics") == 200
+        await server.drain()
+        await ws.wait_closed()
+    await until(lambda: asyncio.all_tasks() == tasks)
+    await until(lambda: sockets() <= before)
+
+
+async def test_it_serves_pages_and_sockets_over_tls(fresh_url: str, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    files = {"ssl_certificate": str(tmp_path / "cert.pem"), "ssl_key": str(tmp_path / "key.pem")}
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with serving(fresh_url, server=files) as server:
+        assert server.url.startswith("https://")
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"{server.url}/readyz", ssl=trusting) as answer,
+        ):
+            assert answer.status == 200
+        path = place(server, "token-data").replace("ws:", "wss:")
+        async with websockets.connect(path, ssl=trusting) as ws:
+            assert len((await receive(ws, "token_update"))["data"]) >= 20
+            draining = asyncio.create_task(server.drain())
+            await receive(ws, "drain")
+            await ws.wait_closed()
+            assert ws.close_code == 1012
+        async with asyncio.timeout(PATIENCE):
+            await draining
+
+
 async def test_a_stop_without_a_drain_says_1001_and_frees_the_port(fresh_url: str) -> None:
     async with serving(fresh_url) as server:
         ws = await websockets.connect(place(server, "token-data"))
@@ -280,6 +344,19 @@ async def test_a_stop_does_not_wait_for_a_request_that_hangs(fresh_url: str) -> 
     with pytest.raises(ConnectionResetError):
         await reader.read()
     writer.close()
+
+
+async def test_a_stop_does_not_wait_for_rows_that_cannot_be_written(
+    fresh_url: str, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    async with serving(fresh_url) as server:
+        monkeypatch.setattr(server.rooms.recorded, "flush", hang)
+        async with asyncio.timeout(PATIENCE / 2):
+            await server.stop()
+    assert lines.of("server.rows_lost")
 
 
 async def test_a_stop_is_harmless_twice_and_before_the_start(fresh_url: str) -> None:

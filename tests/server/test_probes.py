@@ -6,13 +6,13 @@ from typing import Any
 
 from fastws.domain.market import FeedStatus
 from fastws.server.probes import LATE_SECONDS, watch
-from fastws.server.rooms import Rooms, build
+from fastws.server.rooms import Rooms
 from fastws.server.tasks import Tasks
 from tests.server.conftest import configured
 
 
 def made(**sections: Any) -> tuple[Rooms, Tasks]:
-    rooms = build(configured(**sections), "postgresql://nobody@nowhere/none")
+    rooms = Rooms(configured(**sections), "postgresql://nobody@nowhere/none")
     tasks = Tasks(rooms.status.report)
     watch(rooms, tasks)
     rooms.database._set(True)

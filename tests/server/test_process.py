@@ -281,6 +281,20 @@ def test_an_unwritable_data_folder_is_one_sentence(tmp_path: Path) -> None:
     assert_sentence(done, 1, folder, logged=True)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"), [(None, "No such file"), ("no certificate", "not a PEM certificate")]
+)
+def test_a_bad_certificate_is_one_sentence(
+    tmp_path: Path, fresh_url: str, text: str | None, says: str
+) -> None:
+    file = tmp_path / "cert.pem"
+    if text is not None:
+        file.write_text(text)
+    names = dict.fromkeys(("FASTWS_SERVER_SSL_CERTIFICATE", "FASTWS_SERVER_SSL_KEY"), str(file))
+    done = run(tmp_path, "serve", **DEVELOPMENT, **names, DATABASE_URL=fresh_url)
+    assert_sentence(done, 1, "cert.pem", says, logged=True)
+
+
 def test_a_taken_port_is_one_sentence(tmp_path: Path, fresh_url: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
 import pytest
+import websockets
 
 from fastws._core.table import Table
 from fastws.domain.market import COLUMNS, Market
@@ -12,6 +14,7 @@ from fastws.errors import WireError
 from fastws.hub import Hub
 from fastws.server.publishing import Publisher
 from tests.fakes import Clock, make_hub
+from tests.server.conftest import place, receive, serving
 
 
 class Desk:
@@ -77,3 +80,69 @@ async def test_tokens_that_are_none_are_refused(type_: str, data: Any, code: str
     desk = Desk()
     assert await desk.refused("token-data/public.tokens", type_, data) == code
     assert len(desk.market) == 0
+
+
+# ── over a whole server ─────────────────────────────────────────────────────────────────
+
+KEY = "the-key-of-a-price-service-0123456789"
+
+
+async def post(
+    http: aiohttp.ClientSession, url: str, key: str, *messages: dict[str, Any]
+) -> tuple[int, Any]:
+    headers = {"X-Service-Key": key}
+    body = {"messages": list(messages)}
+    async with http.post(f"{url}/api/v69/publish", json=body, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+def price(digits: str) -> dict[str, Any]:
+    data = [{**BONK, "price": digits}]
+    return {"channel": "token-data/public.tokens", "type": "token_update", "data": data}
+
+
+async def test_a_service_pushes_prices_and_messages_that_clients_receive(
+    fresh_url: str, http: aiohttp.ClientSession
+) -> None:
+    market = {"source": "none", "flush_ms": 10, "list_seconds": 0.01, "token_seconds": 0.01}
+    async with (
+        serving(fresh_url, auth={"service_keys": [KEY]}, market=market) as server,
+        websockets.connect(place(server, "token-data")) as prices,
+        websockets.connect(place(server, "test")) as news,
+    ):
+        for ws in (prices, news):
+            await receive(ws, "connection_established")
+        status, answer = await post(http, server.url, KEY, price("0.00001234"))
+        assert (status, answer["published"]) == (200, 1)
+        (token,) = (await receive(prices, "token_update"))["data"]
+        assert (token["symbol"], token["address"]) == ("BONK", "BonkAddress1")
+        assert token["price"] == 0.00001234
+        await prices.send('{"type":"subscribe_tokens","symbols":["BONK"]}')
+        assert (await receive(prices, "token_data"))["data"]["price"] == 0.00001234
+        await post(http, server.url, KEY, price("0.00001235"))
+        frame = await receive(prices, "token_data")
+        assert (frame["channel"], frame["symbol"]) == ("token.BONK", "BONK")
+        assert frame["data"]["price"] == 0.00001235
+
+        await news.send('{"type":"subscribe","channel":"test"}')
+        await receive(news, "subscription_confirmed")
+        message = {"channel": "test/test", "type": "news", "data": {"text": "hello"}}
+        unknown = {"channel": "test/nowhere", "type": "news", "data": 1}
+        status, answer = await post(http, server.url, KEY, unknown, message)
+        assert status == 200
+        refused, done = answer["results"]
+        assert refused["code"] == "UNKNOWN_CHANNEL"
+        assert refused["error"] == "Unknown channel: test/nowhere"
+        told = await receive(news, "news")
+        assert told["data"] == {"text": "hello"}
+        assert (told["channel"], told["offset"]) == ("test", done["offset"])
+
+
+async def test_a_wrong_key_pushes_nothing(fresh_url: str, http: aiohttp.ClientSession) -> None:
+    async with serving(
+        fresh_url, auth={"service_keys": [KEY]}, market={"source": "none"}
+    ) as server:
+        status, answer = await post(http, server.url, KEY + "x", price("1"))
+        assert (status, answer) == (401, {"error": "Invalid service key"})
+        assert (await post(http, server.url, "", price("1")))[0] == 401
+        assert len(server.rooms.market) == 0

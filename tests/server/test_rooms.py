@@ -9,14 +9,14 @@ import pytest
 
 from fastws.errors import ConfigError, StartError
 from fastws.server.door import PREFIX
-from fastws.server.rooms import RAW_MESSAGE, Rooms, build
+from fastws.server.rooms import RAW_MESSAGE, Rooms
 from tests.server.conftest import configured
 
 URL = "postgresql://nobody@nowhere/none"
 
 
 async def made(**sections: Any) -> Rooms:
-    return build(configured(**sections), URL)
+    return Rooms(configured(**sections), URL)
 
 
 async def test_every_endpoint_of_the_configuration_has_its_door() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fastws.server import tasks as module
 from fastws.server.tasks import Tasks
 from tests.identity.desk import Lines
-from tests.server.conftest import until
+from tests.server.conftest import PATIENCE, until
 
 
 class Reports:
@@ -120,6 +120,58 @@ async def test_a_step_is_repeated_and_awaited_if_need_be(tasks: Tasks) -> None:
     await until(lambda: len(plain) > 3 and len(awaited) > 3)
 
 
+async def test_a_step_that_fails_is_reported_and_repeated_after_a_pause(
+    tasks: Tasks, reports: Reports, lines: Lines
+) -> None:
+    steps: list[int] = []
+
+    def step() -> None:
+        steps.append(1)
+        if len(steps) in (2, 4):
+            raise RuntimeError
+
+    tasks.every(0.001, "fragile", step)
+    await until(lambda: len(steps) > 6)
+    assert tasks.failures == {"fragile": 2}
+    assert reports.seen == [("fragile", "a background task failed and is started again")] * 2
+    assert len(lines.of("server.task_failed")) == 2
+    assert not tasks.down
+
+
+async def test_a_job_that_ran_for_long_begins_with_the_first_pause_again(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.0)  # so that any run is a long one
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def slept(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    async def job() -> None:
+        await sleep(0.001)
+        raise RuntimeError
+
+    monkeypatch.setattr(module.asyncio, "sleep", slept)
+    tasks.run("tired", job)
+    async with asyncio.timeout(PATIENCE):
+        while len(pauses) < 4:
+            await sleep(0)
+    assert pauses == [module.FIRST_PAUSE] * 4
+
+
+async def test_one_that_fails_takes_no_other_along(tasks: Tasks) -> None:
+    async def broken() -> None:
+        raise RuntimeError
+
+    steps: list[int] = []
+    tasks.run("broken", broken)
+    tasks.every(0.001, "sound", lambda: steps.append(1))
+    await until(lambda: tasks.failures["broken"] > 2 and len(steps) > 2)
+    assert "sound" not in tasks.failures
+
+
 async def test_stop_ends_all_of_them_last_started_first(tasks: Tasks) -> None:
     ended = []
     begun = []
@@ -137,5 +189,8 @@ async def test_stop_ends_all_of_them_last_started_first(tasks: Tasks) -> None:
     for name in "abc":
         tasks.run(name, job(name))
     await until(lambda: len(begun) == 3)
+    running = {task for task in asyncio.all_tasks() if task.get_name() in set("abc")}
     await tasks.stop()
+    assert len(running) == 3
+    assert all(task.cancelled() for task in running)
     assert ended == ["c", "b", "a"]
