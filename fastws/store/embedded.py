@@ -32,7 +32,12 @@ __all__ = ["EmbeddedPostgres"]
 
 USER: Final = "fastws"
 START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 10.0
+ENDINGS: Final = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 10.0))
+"""How the server is asked to end, and for how many seconds each is waited for.
+
+Fast, then without a checkpoint, which costs a recovery at the next start and nothing else; a
+server that hangs must not keep ours beyond ``server.drain_seconds``.
+"""
 LONGEST_SOCKET_PATH: Final = 90  # 107 less the file's own name
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -86,12 +91,12 @@ class EmbeddedPostgres:
         return None if self._process is None else self._process.pid
 
     def stop(self) -> None:
-        """A fast shutdown; harmless when it does not run."""
+        """End it, at worst without its consent; harmless when it does not run."""
         if self._process is not None:
-            for ending in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            for ending, seconds in ENDINGS:
                 self._process.send_signal(ending)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(STOP_SECONDS)
+                    self._process.wait(seconds)
                     break
             self._process = None
         if self._lock is not None:
