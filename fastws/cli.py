@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -192,8 +193,6 @@ def token(wallet: str, url: str, offline: bool, file: Path | None) -> None:
     """Print a WebSocket token: of a server in development, or signed here."""
     config = _development(file)
     if offline:
-        import time
-
         config = with_development_secrets(config)
         _say(Tokens(config.auth, time.time).mint_socket(wallet, Role.USER, None))
         return

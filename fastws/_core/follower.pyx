@@ -45,7 +45,8 @@ cdef class Follower:
     """Follows ``keys`` of a view, or all. ``channel`` and ``label`` name the channel in frames.
 
     ``keys`` that are not there yet are followed once they are. ``version`` numbers a set of rows
-    that the server chooses, ``period`` is seconds from seal to seal. It starts with a snapshot, unless `resume` finds the client's place.
+    that the server chooses, ``period`` is seconds from seal to seal. It starts with a
+    snapshot, unless `resume` finds the client's place.
     """
 
     def __cinit__(self, View view not None, int channel, str label, *, bint json=False,
@@ -187,7 +188,7 @@ cdef class Follower:
         return self.epoch != self.table.epoch or now - self.sent >= QUIET_SECONDS
 
     cpdef bytes flush(self, double now, bint writable=True):
-        """The next frame, or None. ``now`` is monotonic seconds; not ``writable``: a full socket."""
+        """The next frame, or None. ``now`` is monotonic seconds; not ``writable``: it is full."""
         if not self.due(now):
             return None
         if not writable:

@@ -16,7 +16,7 @@ from picows.picows cimport WSFrame, WSListener, WSTransport
 
 from fastws._core.limiter cimport Bucket
 from fastws._core.messages cimport (
-    BINARY, CLOSE, FAILURE, NOTHING, PING, PONG, TEXT, Event, Messages,
+    BINARY, CLOSE, FAILURE, PING, PONG, TEXT, Event, Messages,
 )
 
 cdef extern from "<sys/uio.h>" nogil:
@@ -35,7 +35,6 @@ CLOSE_SECONDS = 0.5
 """Seconds between our CLOSE and the end of the socket, whatever the peer does."""
 
 cdef Py_ssize_t COPIED = 8192
-cdef int NORMAL = 1000
 cdef int PROTOCOL_ERROR = 1002
 cdef int NO_STATUS = 1005
 cdef int ABNORMAL = 1006

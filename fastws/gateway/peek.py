@@ -199,7 +199,7 @@ class Peek(asyncio.Protocol):
         if head.wants_websocket:
             self._judge(head, read(head), size)
             return
-        if head.method == "CONNECT" or self._returned:
+        if self._returned:
             # aiohttp hands back whatever asks for another protocol: never give it the same again
             raise Refused(405, "Method not allowed", "method")
         self._settled()

@@ -106,14 +106,8 @@ class Server:
         def peer_of(request: web.BaseRequest) -> Peer:
             return proxies.peer(request.remote or "", tls, request.headers)
 
-        tasks = self._tasks
-        metrics = None
-
-        def exposed() -> bytes:
-            nonlocal metrics
-            if metrics is None:
-                metrics = figures(rooms, gateway, tasks, self._answered, self._lost_lines)
-            return metrics()
+        def metrics() -> bytes:
+            return counted()  # made last: the gateway, which it counts, is made of these pages
 
         deps = pages.Deps(
             auth=self._config.auth,
@@ -124,7 +118,7 @@ class Server:
             publish=Publisher(rooms.hub, rooms.market),
             status=rooms.status.system,
             maintenance=rooms.status.maintenance,
-            metrics=exposed,
+            metrics=metrics,
             ready=self._not_ready,
             started=self._not_started,
             operations=server.ops_port < 0,
@@ -140,6 +134,7 @@ class Server:
             limits=self._config.limits,
             proxies=proxies,
         )
+        counted = figures(rooms, gateway, self._tasks, self._answered, self._lost_lines)
         self._gateway = gateway
         await gateway.start()
         if server.ops_port >= 0:
