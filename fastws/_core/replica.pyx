@@ -2,10 +2,9 @@
 
 A client may therefore resume at any of them. Frames are taken strictly: what is old is dropped,
 what does not follow from the replica's tick asks for the owner's `state`, which has every
-cell's tick; the follower at the owner's end of the line then goes on from that tick. Comparing values would not do: 1, 2, 1 looks like no change to whoever missed the 2.
+cell's tick; the follower at the owner's end of the line then goes on from that tick. Comparing
+values would not do: 1, 2, 1 looks like no change to whoever missed the 2.
 """
-
-import time
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
@@ -240,8 +239,10 @@ cdef class Replica(Table):
 
     # -- the owner's state -----------------------------------------------------------------------
 
-    def load(self, bytes data not None):
+    def load(self, bytes data not None, double now):
         """Become what `state` said; a state older than what is here is dropped (False).
+
+        ``now`` is Unix seconds, as `Table.seal` takes them.
 
         `ValueError` for bytes that are no state of a table with these columns.
         """
@@ -262,7 +263,7 @@ cdef class Replica(Table):
             return False
         self.forget_all()
         self.epoch, self.tick, self.floor, self.previous = epoch, tick, floor, -1
-        self.sealed_at = time.time()
+        self.sealed_at = now
         self.moved_at = 0
         count = get_varint(&bytes)
         while count:

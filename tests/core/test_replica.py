@@ -30,7 +30,7 @@ class Pair:
         self.replica = Replica("t", COLUMNS, common=COMMON)
 
     def load(self) -> None:
-        assert self.replica.load(state(self.owner))
+        assert self.replica.load(state(self.owner), 0.0)
         self.line.resume(self.owner.epoch, self.owner.tick)
 
     def frame(self, **cells: object) -> bytes:
@@ -98,7 +98,7 @@ def test_a_state_is_dropped_when_it_is_older() -> None:
     old = state(pair.owner)
     pair.frame(n=1)
     pair.load()
-    assert not pair.replica.load(old)
+    assert not pair.replica.load(old, 0.0)
     assert pair.same()
 
 
@@ -110,7 +110,7 @@ def test_followers_begin_again_with_a_new_owner_and_waiters_are_served() -> None
     renewed = Table("t", COLUMNS, 6, COMMON)
     renewed.add("new", n=1)
     renewed.seal(0.0)
-    assert pair.replica.load(state(renewed))
+    assert pair.replica.load(state(renewed), 0.0)
     assert follower.flush(0.0) is not None
     assert (follower.epoch, follower.held, follower.unknown) == (6, [0], ["a"])
 
@@ -134,9 +134,9 @@ def test_a_state_of_other_columns_or_cut_short_is_refused() -> None:
     whole = state(pair.owner)
     for bad in (b"", b"fwt1", b"nope" + whole[4:], whole[:-1], whole[:40]):
         with pytest.raises(ValueError):  # noqa: PT011 - many sentences, one meaning
-            Replica("t", COLUMNS).load(bad)
+            Replica("t", COLUMNS).load(bad, 0.0)
     with pytest.raises(ValueError, match="other columns"):
-        Replica("t", COLUMNS[:2]).load(whole)
+        Replica("t", COLUMNS[:2]).load(whole, 0.0)
 
 
 @given(st.data())
@@ -155,6 +155,6 @@ def test_bytes_that_are_no_frame_do_no_more_than_raise(data: st.DataObject) -> N
     with contextlib.suppress(ValueError):
         assert pair.replica.apply(5, bytes(made), 0.0) in ("applied", "old", "gap")
     with contextlib.suppress(ValueError):
-        Replica("t", COLUMNS, common=COMMON).load(bytes(whole))
+        Replica("t", COLUMNS, common=COMMON).load(bytes(whole), 0.0)
     pair.load()
     assert pair.same(), "and the owner's state makes it whole"

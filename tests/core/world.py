@@ -112,7 +112,7 @@ class Compiled:
             if lost:
                 continue
             if self.tables[1].apply(self.tables[0].epoch, block, now) == "gap":
-                self.tables[1].load(state(self.tables[0]))
+                self.tables[1].load(state(self.tables[0]), now)
                 self.link.resume(self.tables[0].epoch, self.tables[0].tick)
 
     def truth(self, at: int, view: int) -> dict[str, list[Any]]:
