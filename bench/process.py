@@ -43,6 +43,11 @@ class ServerProcess:
         """The server's data folder."""
         return Path(self.environment["FASTWS_DATA_DIR"])
 
+    @property
+    def database_pid(self) -> int:
+        """Process id of its private PostgreSQL."""
+        return int((self.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
+
     def log(self) -> str:
         """Everything the server wrote to stderr so far."""
         return Path(self._folder.name, "stderr").read_text()

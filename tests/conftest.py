@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
 import pytest
+import structlog
 import uvloop
 
 from fastws.config import DatabaseConfig
@@ -14,6 +15,7 @@ from fastws.store.embedded import EmbeddedPostgres
 from fastws.store.pool import Database
 from tests.canary import Canary, watching
 from tests.databases import Databases, database_url
+from tests.identity.desk import Lines
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -65,3 +67,13 @@ async def database(fresh_url: str) -> AsyncIterator[Database]:
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What is logged, before anything redacts it."""
+    made = Lines()
+    before = structlog.get_config()
+    structlog.configure(processors=[made.captured], cache_logger_on_first_use=False)
+    yield made
+    structlog.configure(**before)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import select
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -20,9 +17,7 @@ import websockets
 from bench.process import ServerProcess
 from fastws.store.embedded import EmbeddedPostgres
 from tests.e2e.conftest import CANARY_WALLET
-
-PATIENCE = 60.0
-"""Seconds after which a test is stuck, not slow."""
+from tests.server.conftest import PATIENCE, ended, receive
 
 QUICK = {
     "MARKET_SOURCE": "simulated",
@@ -42,14 +37,6 @@ async def client(
     # Without a bound it reads on while the test looks elsewhere, and so hears of a close.
     async with websockets.connect(place, additional_headers=headers, max_queue=None) as ws:
         yield ws
-
-
-async def receive(ws: websockets.ClientConnection, type_: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            frame: dict[str, Any] = json.loads(await ws.recv())
-            if frame["type"] == type_:
-                return frame
 
 
 async def becomes(monitor: websockets.ClientConnection, status: str) -> None:
@@ -119,7 +106,7 @@ async def recorded(url: str, number: str) -> int:
     owner = await asyncpg.connect(url)
     try:
         async with asyncio.timeout(PATIENCE):
-            while (code := await owner.fetchval(question, number)) is None:  # noqa: ASYNC110 - another process writes it
+            while (code := await owner.fetchval(question, number)) is None:  # noqa: ASYNC110 - not ours
                 await asyncio.sleep(0.05)
     finally:
         await owner.close()
@@ -137,24 +124,13 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def ended(descriptor: int) -> bool:
-    """Whether the process of that descriptor ends."""
-    readable, _, _ = select.select([descriptor], [], [], PATIENCE)
-    os.close(descriptor)
-    return bool(readable)
-
-
-def database_of(server: ServerProcess) -> int:
-    return int((server.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
-
-
 async def test_a_database_that_hangs_is_as_good_as_gone() -> None:
     with ServerProcess(**QUICK) as server:
         token = server.token(CANARY_WALLET)
         async with client(server, "monitor", token) as monitor, client(server, "token-data") as ws:
             await receive(monitor, "connection_established")
             await receive(ws, "connection_established")
-            frozen = family(database_of(server))
+            frozen = family(server.database_pid)
             assert len(frozen) > 3
             for pid in frozen:
                 os.kill(pid, signal.SIGSTOP)
@@ -177,7 +153,7 @@ async def test_a_database_that_hangs_does_not_hold_up_the_end() -> None:
     with ServerProcess(**QUICK, SERVER_DRAIN_SECONDS=str(deadline)) as server:
         async with client(server, "token-data") as ws:
             await receive(ws, "connection_established")
-            frozen = family(database_of(server))
+            frozen = family(server.database_pid)
             watched = [os.pidfd_open(pid) for pid in frozen]
             for pid in frozen:
                 os.kill(pid, signal.SIGSTOP)
@@ -199,7 +175,7 @@ async def test_it_outlives_the_death_of_its_own_database_and_still_ends_well() -
         async with client(server, "monitor", token) as monitor, client(server, "token-data") as ws:
             await receive(monitor, "connection_established")
             await receive(ws, "connection_established")
-            os.kill(database_of(server), signal.SIGKILL)
+            os.kill(server.database_pid, signal.SIGKILL)
             await becomes(monitor, "degraded")
             await moving(ws)
             server.process.send_signal(signal.SIGTERM)
@@ -216,7 +192,7 @@ async def test_it_outlives_the_death_of_its_own_database_and_still_ends_well() -
 
 def test_a_kill_leaves_no_process_of_the_database() -> None:
     with ServerProcess(**QUICK) as server:
-        watched = [os.pidfd_open(pid) for pid in family(database_of(server))]
+        watched = [os.pidfd_open(pid) for pid in family(server.database_pid)]
         assert len(watched) > 3
         server.process.kill()
         server.process.wait(PATIENCE)

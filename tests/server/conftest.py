@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+import os
+import select
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
-import structlog
 import websockets
 
 from fastws.config import Config
 from fastws.server import Server, demo
-from tests.identity.desk import Lines
 from tests.identity.forge import SECRET
 
 PATIENCE = 60.0
@@ -61,14 +61,11 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    """What is logged."""
-    made = Lines()
-    before = structlog.get_config()
-    structlog.configure(processors=[made.captured], cache_logger_on_first_use=False)
-    yield made
-    structlog.configure(**before)
+def ended(descriptor: int) -> bool:
+    """Whether the process of that descriptor (``os.pidfd_open``) ends."""
+    readable, _, _ = select.select([descriptor], [], [], PATIENCE)
+    os.close(descriptor)
+    return bool(readable)
 
 
 async def until(true: Callable[[], Any]) -> None:

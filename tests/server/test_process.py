@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -24,7 +23,7 @@ from fastws.errors import ConfigError, StartError
 from fastws.server import process
 from tests.identity.desk import Lines
 from tests.identity.forge import SECRET
-from tests.server.conftest import PATIENCE, configured, until
+from tests.server.conftest import PATIENCE, configured, ended, until
 
 # ── the life, with a server that does as it is told ─────────────────────────────────────
 
@@ -168,24 +167,9 @@ def test_the_demo_is_not_for_production() -> None:
 # ── whole processes ─────────────────────────────────────────────────────────────────────
 
 
-def watched(pid: int) -> int:
-    """A descriptor that becomes readable when the process has ended."""
-    return os.pidfd_open(pid)
-
-
-def ended(descriptor: int) -> bool:
-    readable, _, _ = select.select([descriptor], [], [], PATIENCE)
-    os.close(descriptor)
-    return bool(readable)
-
-
-def database_of(server: ServerProcess) -> int:
-    return int((server.data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
-
-
 async def test_a_sigterm_lets_clients_go_and_takes_the_database_along() -> None:
     with ServerProcess("--demo", MARKET_TOKENS="20") as server:
-        database = watched(database_of(server))
+        database = os.pidfd_open(server.database_pid)
         place = f"ws://127.0.0.1:{server.port}/api/v69/ws/token-data"
         clients = [await websockets.connect(place) for _ in range(5)]
         server.process.send_signal(signal.SIGTERM)
@@ -204,7 +188,7 @@ async def test_a_sigterm_lets_clients_go_and_takes_the_database_along() -> None:
 
 def test_after_a_kill_nothing_is_left_and_the_folder_serves_again() -> None:
     with ServerProcess("--demo", MARKET_TOKENS="20") as server:
-        database = watched(database_of(server))
+        database = os.pidfd_open(server.database_pid)
         token = server.token("CanaryWa11et1111111111111111111111111111111")
         server.process.kill()
         server.process.wait(PATIENCE)
