@@ -53,7 +53,7 @@ def code(*suffixes: str) -> list[Path]:
 def test_files_are_short() -> None:
     long = {}
     for path in code(*SOURCES):
-        endpoint = path.parent == Path("fastws/endpoints")
+        endpoint = path.parts[:2] == ("fastws", "endpoints")
         lines = len(text(path).splitlines())
         if lines >= (ENDPOINT_LINES if endpoint else FILE_LINES):
             long[str(path)] = lines
@@ -123,20 +123,21 @@ def has_tests(path: Path) -> bool:
     return any((ROOT / test).is_file() for test in tests)
 
 
-ENDPOINTS = [path for path in ours(".py", under="fastws/endpoints/") if path.stem != "__init__"]
+ENDPOINTS = {Path(path.parts[2]).stem for path in ours(".py", under="fastws/endpoints/")}
 
 
-@pytest.mark.parametrize("path", ENDPOINTS, ids=str)
-def test_an_endpoint_has_a_test_file_and_a_url_of_its_name(path: Path) -> None:
-    assert (ROOT / "tests/endpoints" / f"test_{path.stem}.py").is_file()
-    module = importlib.import_module(f"fastws.endpoints.{path.stem}")
+@pytest.mark.parametrize("name", sorted(ENDPOINTS - {"__init__"}))
+def test_an_endpoint_has_a_test_file_and_a_url_of_its_name(name: str) -> None:
+    """It is a file, or a folder with a file a subject."""
+    assert (ROOT / "tests/endpoints" / f"test_{name}.py").is_file()
+    module = importlib.import_module(f"fastws.endpoints.{name}")
     classes = [
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Endpoint) and value.path
     ]
     paths = {cls.path for cls in classes if cls.__module__ == module.__name__}
-    assert paths == {path.stem.replace("_", "-")}
+    assert paths == {name.replace("_", "-")}
 
 
 def test_a_source_has_a_test_file() -> None:

@@ -12,7 +12,7 @@ import pytest
 from fastws._core.table import Table
 from fastws.config import LimitsConfig, MarketConfig
 from fastws.domain.market import COLUMNS, Market, Token
-from fastws.endpoints import token_data as room
+from fastws.endpoints.token_data import lists as room
 from fastws.endpoints.token_data import TokenData
 from tests.fakes import ADMIN, USER, Clock, ask, make_base, make_hub, opened
 

@@ -1,4 +1,4 @@
-"""``/token-data``: every token's price, for anybody (wire.md A5).
+"""Prices: the lists of all tokens, single tokens, and what publishers say (wire.md A5).
 
 Owns the legacy frames' channels and rates: all tokens now and then, one token at most once a
 second. A partial ``token_update`` is never sent: clients take it for the whole list. Knows the
@@ -23,7 +23,7 @@ from fastws.hub import Channel, Subscription, View
 from fastws.identity import Role
 from fastws.wire import Message, Reply
 
-__all__ = ["TokenData"]
+__all__ = ["Lists"]
 
 TOKENS: Final = "public.tokens"
 MARKET: Final = "public.market"
@@ -60,11 +60,9 @@ class TokenUpdate(Message):
     data: list[TokenPatch]
 
 
-class TokenData(Endpoint):
-    """Live token prices."""
+class Lists(Endpoint):
+    """The part of token-data that existing clients know."""
 
-    path = "token-data"
-    requires_auth = False
     public_channels = (TOKENS, MARKET)
     grouped_prefix = PREFIX
 
