@@ -12,8 +12,8 @@ import pytest
 from fastws._core.table import Table
 from fastws.config import LimitsConfig, MarketConfig
 from fastws.domain.market import COLUMNS, Market, Token
-from fastws.endpoints.token_data import lists as room
 from fastws.endpoints.token_data import TokenData
+from fastws.endpoints.token_data import lists as room
 from tests.fakes import ADMIN, USER, Clock, ask, make_base, make_hub, opened
 
 SOL = "So11111111111111111111111111111111111111112"
