@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastws.client.frames import Change, Columns, Frame
@@ -24,13 +24,18 @@ class Bucket:
             self.level = min(self.burst, self.level + (now - self.at) * self.rate)
         self.at = now if self.at is None else max(self.at, now)
 
-    def take(self, now: float, cost: float = 1.0) -> int:
+    def wait(self, now: float, cost: float = 1.0) -> int:
         self._fill(now)
-        if self.level >= cost:
-            self.level -= cost
-            return 0
         missing = min(cost, self.burst) - self.level
+        if missing <= 0:
+            return 0
         return int(min(2e9, max(1, math.ceil(missing / self.rate * 1000))))
+
+    def take(self, now: float, cost: float = 1.0) -> int:
+        wait = self.wait(now, cost)
+        if not wait:
+            self.level -= min(cost, self.burst)
+        return wait
 
     def remaining(self, now: float) -> float:
         self._fill(now)
@@ -39,6 +44,16 @@ class Bucket:
     def reset_ms(self, now: float) -> int:
         self._fill(now)
         return int(min(2e9, math.ceil((self.burst - self.level) / self.rate * 1000)))
+
+
+def take_all(buckets: Sequence[Bucket], now: float, cost: float = 1.0) -> int:
+    """All or none; the place of the bucket that makes one wait longest, or -1."""
+    waits = [bucket.wait(now, cost) for bucket in buckets]
+    if any(waits):
+        return waits.index(max(waits))
+    for bucket in buckets:
+        bucket.take(now, cost)
+    return -1
 
 
 class Table:
