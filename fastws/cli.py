@@ -266,6 +266,8 @@ def _shown(setting: Setting, value: Any) -> str:
 def _kind(kind: Any) -> str:
     if get_origin(kind) is list:
         return "list"
+    if get_origin(kind) is dict:
+        return "names and values"
     choices = get_args(kind)
     return " | ".join(map(repr, choices)) if choices else str(kind.__name__)
 

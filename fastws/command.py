@@ -27,9 +27,14 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Replies]])
 
 
 class Command(Struct, frozen=True):
-    """One declared command: the source of dispatch, policy, schema and documentation."""
+    """One declared command: the source of dispatch, policy, schema and documentation.
+
+    ``operation`` is the first of its types: limits go by it, whatever alias a client uses.
+    """
 
     type: str
+    operation: str
+    cost: float
     method: Callable[..., Awaitable[Replies]]
     message: builtins.type[Message]
     role: Role | None
@@ -54,16 +59,18 @@ def command(
     role: Role | None = None,
     denied: tuple[str, str] | None = None,
     invalid: str | Invalid | None = None,
+    cost: float = 1,
 ) -> Callable[[F], F]:
     """Declare a command under its ``type`` (and older clients' aliases for it).
 
     ``role`` is the least role that may run it, ``denied`` the code and text for others.
-    ``invalid`` names the code (and text) that older clients know for a bad field.
+    ``invalid`` names the code (and text) that older clients know for a bad field. ``cost`` is
+    what it takes from each bucket of who asks; a plain message takes 1.
     """
     table: Invalid = {"*": (invalid, "")} if isinstance(invalid, str) else invalid or {}
 
     def mark(method: F) -> F:
-        method.__command__ = (types, role, denied, table)  # type: ignore[attr-defined]
+        method.__command__ = (types, role, denied, table, cost)  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -84,7 +91,10 @@ def _declared(method: Any) -> list[Command]:
     mark = getattr(method, "__command__", None)
     if mark is None:
         return []
-    types, role, denied, invalid = mark
+    types, role, denied, invalid, cost = mark
     message = get_type_hints(method)["msg"]
     doc = (method.__doc__ or "").strip()
-    return [Command(type_, method, message, role, denied, invalid, doc) for type_ in types]
+    return [
+        Command(type_, types[0], cost, method, message, role, denied, invalid, doc)
+        for type_ in types
+    ]

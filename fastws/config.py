@@ -41,6 +41,10 @@ def _doc(text: str, env: str | None = None) -> Meta:
     return Meta(description=text, extra={"env": env} if env else None)
 
 
+Rate = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,8}/(s|min|h)$")]
+"""How often: ``60/s``, ``10/min``, ``5/h``."""
+
+
 class _Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pass
 
@@ -110,6 +114,10 @@ class LimitsConfig(_Section, frozen=True):
     backlog_bytes: Annotated[int, _doc("unsent reply bytes before a close")] = 1_048_576
     user_connections: Annotated[int, _doc("connections per wallet")] = 10
     violations: Annotated[int, _doc("rejected messages in a minute before a close")] = 100
+    user_cost: Annotated[int, _doc("cost of messages per minute and user")] = 6000
+    address_cost: Annotated[
+        int, _doc("cost of messages per minute and address, of those who are not logged in")
+    ] = 60_000
 
 
 class DatabaseConfig(_Section, frozen=True):
@@ -158,7 +166,10 @@ class EndpointConfig(_Section, frozen=True):
 
     enabled: Annotated[bool, _doc("off: 404")] = True
     max_message: Annotated[int, _doc("bytes of one message, inflated")] = 65_536
-    messages_per_minute: Annotated[int, _doc("messages per minute and connection")] = 100
+    messages_per_minute: Annotated[int, _doc("cost of messages per minute and connection")] = 100
+    operations: Annotated[
+        dict[str, Rate], _doc("own limits, each user's: input = \"60/s\", also /min and /h")
+    ] = field(default_factory=dict)
 
 
 def _limits(max_kib: int, per_minute: int, enabled: bool = True) -> Any:
@@ -215,7 +226,10 @@ PROFILES: Mapping[str, dict[str, Any]] = {
             "address_rate": 1e6, "address_burst": 1_000_000, "address_connections": 1_000_000,
             "worker_rate": 1e6, "worker_burst": 1_000_000,
         },
-        "limits": {"user_connections": 1_000_000, "frames_per_second": 1_000_000},
+        "limits": {
+            "user_connections": 1_000_000, "frames_per_second": 1_000_000,
+            "user_cost": 1_000_000_000, "address_cost": 1_000_000_000,
+        },
         "auth": {"requests_per_minute": 1_000_000},
         "endpoints": {
             name: {"messages_per_minute": 1_000_000} for name in EndpointsConfig.__struct_fields__
@@ -334,6 +348,9 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         if text is None:
             continue
         value: Any = text
+        if get_origin(setting.type) is dict:  # a=1,b=2
+            pairs = (part.partition("=") for part in text.split(",") if part.strip())
+            value = {name.strip(): given.strip() for name, _, given in pairs}
         if get_origin(setting.type) is list:
             value = [part.strip() for part in text.split(",") if part.strip()]
         node = tree

@@ -174,10 +174,12 @@ class Endpoint:
                 conn.charge()
                 await self.binary(conn, data)
                 return
+            found = None
             try:
                 type_, id_ = wire.open_envelope(data)
-            finally:
-                conn.charge()  # what cannot be read costs as much as what can
+                found = self.commands.get(type_)
+            finally:  # what cannot be read costs as much as a plain message
+                conn.charge(*(found.operation, found.cost) if found else ())
             await self.dispatch(conn, type_, id_, data)
         except WireError as error:
             conn.error(error, id_)

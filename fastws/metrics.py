@@ -84,7 +84,7 @@ class Stats:
         self.bytes_in: Counter[str] = Counter()
         self.bytes_out: Counter[str] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()
-        self.rejections: Counter[str] = Counter()
+        self.rejections: Counter[tuple[str, str]] = Counter()
         self.commands: dict[tuple[str, str], Histogram] = {}
         self.publish_to_write = Histogram()
         self.loop_lag = Histogram()
@@ -111,9 +111,9 @@ class Stats:
         """An ``error`` frame was sent."""
         self.errors[endpoint, code] += 1
 
-    def limited(self, endpoint: str) -> None:
+    def limited(self, endpoint: str, bucket: str) -> None:
         """A message was refused by a rate limit."""
-        self.rejections[endpoint] += 1
+        self.rejections[endpoint, bucket] += 1
 
     def command(self, endpoint: str, type: str, seconds: float) -> None:
         """A command ran for ``seconds``."""
@@ -166,9 +166,14 @@ class _StatsCollector(Collector):
             ("messages_sent", "Messages to clients", stats.messages_out),
             ("received_bytes", "Payload bytes from clients", stats.bytes_in),
             ("sent_bytes", "Payload bytes to clients", stats.bytes_out),
-            ("limiter_rejections", "Messages refused by a rate limit", stats.rejections),
         ):
             yield _counter(name, doc, by_endpoint, {(key,): n for key, n in counter.items()})
+        yield _counter(
+            "limiter_rejections",
+            "Messages refused by a rate limit, by bucket",
+            ("endpoint", "bucket"),
+            stats.rejections,
+        )
         closes: Counter[tuple[str, str]] = Counter()
         for (endpoint, code), n in stats.closes.items():
             closes[endpoint, str(code) if code in _CLOSE_CODES else "other"] += n

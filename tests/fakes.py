@@ -8,7 +8,7 @@ import orjson
 
 from fastws.broker import MemoryBroker
 from fastws.config import EndpointConfig, LimitsConfig
-from fastws.connection import Connection, Peer
+from fastws.connection import Allowances, Connection, Peer
 from fastws.endpoint import Base
 from fastws.hub import Hub
 from fastws.identity import ANONYMOUS, Identity, Role
@@ -66,7 +66,18 @@ def make_connection(
     """A connection of ``endpoint`` with a recording outlet; call ``begin()`` to open it."""
     outlet = RecordingOutlet()
     peer = options.pop("peer", Peer())
-    settings = {"limits": LimitsConfig(), "messages_per_minute": 120, "stats": Stats()}
+    per_minute = options.pop("messages_per_minute", 120)
+    limits = options.setdefault("limits", LimitsConfig())
+    allowances = options.pop("allowances", None) or Allowances(limits)
+    settings: dict[str, Any] = {
+        "stats": Stats(),
+        "allowance": allowances.of(
+            endpoint.path,
+            options.pop("settings", None) or EndpointConfig(messages_per_minute=per_minute),
+            identity,
+            peer.address,
+        ),
+    }
     conn = Connection(endpoint, identity, peer, outlet, **(settings | options))
     return conn, outlet
 

@@ -32,7 +32,7 @@ def test_counters_become_metrics() -> None:
     stats.received("monitor", 10)
     stats.sent("monitor", 30)
     stats.error("monitor", "X")
-    stats.limited("monitor")
+    stats.limited("monitor", "messages")
     stats.command("monitor", "ping", 0.0003)
     found = read(stats)
     assert found[key("fastws_connections", endpoint="monitor")] == 1
@@ -40,7 +40,7 @@ def test_counters_become_metrics() -> None:
     assert found[key("fastws_received_bytes_total", endpoint="monitor")] == 10
     assert found[key("fastws_sent_bytes_total", endpoint="monitor")] == 30
     assert found[key("fastws_errors_total", endpoint="monitor", code="X")] == 1
-    assert found[key("fastws_limiter_rejections_total", endpoint="monitor")] == 1
+    assert found[key("fastws_limiter_rejections_total", endpoint="monitor", bucket="messages")] == 1
     assert found[key("fastws_subscriptions")] == 4
     assert found[key("fastws_auth_total", source="header", outcome="ok")] == 2
     labels = {"endpoint": "monitor", "command": "ping"}

@@ -5,6 +5,7 @@ It knows nothing of HTTP, frames on the wire or what a channel means.
 """
 
 from fastws.connection.connection import Connection, Handler, Outlet, Peer
+from fastws.connection.limits import Allowance, Allowances
 from fastws.connection.register import Connections
 
-__all__ = ["Connection", "Connections", "Handler", "Outlet", "Peer"]
+__all__ = ["Allowance", "Allowances", "Connection", "Connections", "Handler", "Outlet", "Peer"]

@@ -18,9 +18,9 @@ import structlog
 from msgspec import Struct
 
 from fastws import wire
-from fastws._core.limiter import Bucket
 from fastws.config import LimitsConfig
-from fastws.errors import Close, CloseCode, Code, WireError
+from fastws.connection.limits import Allowance
+from fastws.errors import Close, CloseCode, WireError
 from fastws.hub import Subscription
 from fastws.identity import Identity
 from fastws.metrics import Stats
@@ -35,9 +35,6 @@ PATIENCE = 0.25
 
 INBOX_BYTES = 256 * 1024
 """Bytes of messages waiting to be handled before reading pauses."""
-
-WARN_AT = 0.2
-"""Share of a bucket left at which ``limit_warning`` is pushed, once until it recovers."""
 
 
 class Peer(Struct, frozen=True):
@@ -100,7 +97,6 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
-        "_bucket",
         "_drained",
         "_handler",
         "_inbox",
@@ -108,8 +104,7 @@ class Connection:
         "_limits",
         "_pump",
         "_reading_paused",
-        "_violations",
-        "_warned",
+        "allowance",
         "bytes_out",
         "clock",
         "close_code",
@@ -140,7 +135,7 @@ class Connection:
         outlet: Outlet,
         *,
         limits: LimitsConfig,
-        messages_per_minute: int,
+        allowance: Allowance,
         stats: Stats,
         clock: Callable[[], float] = time.time,
         query: dict[str, str] | None = None,
@@ -168,9 +163,7 @@ class Connection:
         self.on_gone = on_gone
         self._handler = handler
         self._limits = limits
-        self._bucket = Bucket(messages_per_minute / 60, messages_per_minute)
-        self._violations: Bucket | None = None
-        self._warned = False
+        self.allowance = allowance
         self._inbox: deque[tuple[bytes, bool]] | None = None
         self._inbox_bytes = 0
         self._pump: asyncio.Task[None] | None = None
@@ -326,49 +319,26 @@ class Connection:
 
     # ── limits ──────────────────────────────────────────────────────────────────────────
 
-    def charge(self) -> None:
-        """Take one message from the bucket, or raise ``RATE_LIMIT_EXCEEDED``.
+    def charge(self, operation: str = "", cost: float = 1) -> None:
+        """Take the cost of an operation from its buckets, or raise ``RATE_LIMIT_EXCEEDED``.
 
-        A client that goes on for ``limits.violations`` refusals within a minute is closed
-        with 1008; one that comes near its limit is warned once.
+        Who comes near a limit is warned once.
         """
-        now = time.monotonic()
-        retry = self._bucket.take(now)
-        if not retry:
-            self._warn(now)
-            return
-        self.limiter_hits += 1
-        self.stats.limited(self.endpoint)
-        if self._violations is None:
-            allowed = self._limits.violations
-            self._violations = Bucket(allowed / 60, allowed)
-        gone_on = self._violations.take(now) > 0
-        raise WireError(
-            Code.RATE_LIMIT_EXCEEDED,
-            "Message rate limit exceeded",
-            close=Close.RATE_LIMIT if gone_on else None,
-            retry_after_ms=retry,
-        )
-
-    def _warn(self, now: float) -> None:
-        share = self._bucket.remaining(now) / self._bucket.burst
-        if share > 2 * WARN_AT:
-            self._warned = False
-        elif share <= WARN_AT and not self._warned:
-            self._warned = True
-            self.tell(Reply("limit_warning", bucket="messages", **self.limits()["messages"]))
+        try:
+            warnings = self.allowance.charge(operation, cost)
+        except WireError as refusal:
+            self.limiter_hits += 1
+            self.stats.limited(self.endpoint, refusal.fields["bucket"])
+            raise
+        for warning in warnings:
+            self.tell(warning)
 
     def limits(self) -> dict[str, dict[str, int]]:
         """What is left: ``limit``, ``remaining`` and ``reset_ms`` of each bucket."""
-        now = time.monotonic()
         used = len(self.subscriptions) - self.grouped + (1 if self.grouped else 0)
         channels, symbols = self._limits.channels, self._limits.symbols
         return {
-            "messages": {
-                "limit": int(self._bucket.burst),
-                "remaining": int(self._bucket.remaining(now)),
-                "reset_ms": self._bucket.reset_ms(now),
-            },
+            **self.allowance.left(),
             "channels": {"limit": channels, "remaining": channels - used, "reset_ms": 0},
             "symbols": {"limit": symbols, "remaining": symbols - self.grouped, "reset_ms": 0},
         }

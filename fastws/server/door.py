@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from fastws.config import LimitsConfig
-from fastws.connection import Connection, Connections, Outlet, Peer
+from fastws.connection import Allowances, Connection, Connections, Outlet, Peer
 from fastws.endpoint import Endpoint
 from fastws.errors import AuthError, Close, StoreUnavailable, WireError
 from fastws.gateway import busy
@@ -40,6 +40,7 @@ class Door:
         connections: Connections,
         recorded: ConnectionLog,
         limits: LimitsConfig,
+        allowances: Allowances,
         stats: Stats,
         environment: str,
         clock: Callable[[], float] = time.time,
@@ -49,6 +50,7 @@ class Door:
         self._connections = connections
         self._recorded = recorded
         self._limits = limits
+        self._allowances = allowances
         self._stats = stats
         self._environment = environment
         self._clock = clock
@@ -96,13 +98,14 @@ class Door:
         one that requires a login. While the database is away nobody is taken for somebody.
         """
         identity = who if isinstance(who, Identity) else ANONYMOUS
+        settings = endpoint.base.settings
         conn = Connection(
             endpoint,
             identity,
             peer,
             outlet,
             limits=self._limits,
-            messages_per_minute=endpoint.base.settings.messages_per_minute,
+            allowance=self._allowances.of(endpoint.path, settings, identity, peer.address),
             stats=self._stats,
             clock=self._clock,
             query=dict(query),

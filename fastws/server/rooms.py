@@ -7,7 +7,7 @@ looks anything up by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from fastws._core.table import Table
 from fastws._core.wheel import Wheel
 from fastws.broker import MemoryBroker
 from fastws.config import Config, EndpointConfig
-from fastws.connection import Connections
+from fastws.connection import Allowances, Connections
 from fastws.domain.market import COLUMNS, Market
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
@@ -64,6 +64,7 @@ class Rooms:
         self.broker = MemoryBroker(limits.history, clock)
         self.hub = Hub(self.broker, limits, clock=clock, delays=self.stats.publish_to_write)
         self.connections = Connections(clock)
+        self.allowances = Allowances(limits)
         self.recorded = ConnectionLog(self.database)
         self.tokens = Tokens(config.auth, clock)
         self.origins = OriginRule(config.auth.origins)
@@ -74,8 +75,10 @@ class Rooms:
         self.market = self._market()
         self.source = _source(config, self.market, self.database)
         self.endpoints = self._endpoints()
+        _check_operations(self.endpoints)
         self.door = self._door()
         self.proxies = Proxies(config.server.trusted_proxies)
+        self.cork = Cork()
         self.wheel = Wheel(limits.ping_idle_seconds, limits.ping_timeout_seconds)
 
     def _identity(self) -> tuple[Authority, Revocations]:
@@ -128,10 +131,20 @@ class Rooms:
             self.connections,
             self.recorded,
             self.config.limits,
+            self.allowances,
             self.stats,
             self.config.environment,
             self._clock,
         )
+
+
+def _check_operations(endpoints: Iterable[Endpoint]) -> None:
+    """Raise for a limit of an operation there is not: it would limit nothing."""
+    for endpoint in endpoints:
+        known = {command.operation for command in endpoint.commands.values()}
+        for name in endpoint.base.settings.operations:
+            if name not in known:
+                raise ConfigError(f"endpoints.{endpoint.name}.operations: there is no {name!r}.")
 
 
 def _limits(config: Config, name: str) -> EndpointConfig:

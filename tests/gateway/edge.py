@@ -12,8 +12,8 @@ import orjson
 from aiohttp import web
 
 from fastws._core.wheel import Wheel
-from fastws.config import GatewayConfig, LimitsConfig, ServerConfig
-from fastws.connection import Connection, Peer
+from fastws.config import EndpointConfig, GatewayConfig, LimitsConfig, ServerConfig
+from fastws.connection import Allowances, Connection, Peer
 from fastws.endpoint import Endpoint
 from fastws.endpoints.test import Test
 from fastws.gateway import Gateway, Proxies
@@ -145,7 +145,12 @@ class FakeDoor:
             peer,
             outlet,
             limits=LimitsConfig(),
-            messages_per_minute=10_000,
+            allowance=Allowances(LimitsConfig()).of(
+                endpoint.path,
+                EndpointConfig(messages_per_minute=10_000),
+                ANONYMOUS,
+                peer.address,
+            ),
             stats=Stats(),
             query=dict(query),
             on_gone=lambda conn: self.gone.set(),

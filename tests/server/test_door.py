@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from fastws.config import EndpointConfig, LimitsConfig
-from fastws.connection import Connection, Connections, Peer
+from fastws.connection import Allowances, Connection, Connections, Peer
 from fastws.endpoint import Endpoint
 from fastws.errors import AuthError, StoreUnavailable
 from fastws.gateway.answers import Refused
@@ -93,6 +93,7 @@ class Hall:
             self.connections,
             cast("ConnectionLog", self.rows),
             LimitsConfig(user_connections=2),
+            Allowances(LimitsConfig()),
             self.stats,
             "test",
             self.clock,
