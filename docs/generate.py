@@ -114,6 +114,8 @@ def _command(command: Command) -> str:
     role = "" if command.role is None else str(command.role)
     doc = " ".join(command.doc.partition("\n\n")[0].split())
     doc = doc.replace("``", "`")
+    if command.cost != 1:
+        doc += f" Costs {command.cost:g}."
     return f"| `{command.type}` | {' '.join(fields)} | {role} | {doc} |"
 
 

@@ -170,7 +170,7 @@ class Lists(Endpoint):
             raise WireError("TOKEN_NOT_FOUND", f"Token {msg.symbol[:64]} not found")
         return Reply("token_data", symbol=msg.symbol, data=orjson.Fragment(data))
 
-    @command("get_all_tokens")
+    @command("get_all_tokens", cost=10)
     async def get_all_tokens(self, conn: Connection, msg: Message) -> Reply:
         """Every token."""
         return Reply("token_update", data=orjson.Fragment(self._market.all_tokens_json()))
