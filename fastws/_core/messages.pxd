@@ -7,18 +7,24 @@ cdef enum Event:
     PONG = 10
     FAILURE = 16
 
+cdef enum:
+    RSV1 = 4                     # of the three reserved bits
+
 
 cdef class Messages:
     cdef Py_ssize_t _max_message
     cdef int _max_fragments
     cdef int _fragments
+    cdef bint _inflates
     cdef bint _text
+    cdef bint _packed            # the message is compressed
     cdef bytearray _parts
     cdef readonly bytes data
+    cdef readonly Py_ssize_t inflated
     cdef readonly int code
     cdef readonly str reason
 
-    cdef Event take(self, int opcode, bint fin, bint reserved, const char* payload,
+    cdef Event take(self, int opcode, bint fin, int reserved, const char* payload,
                     Py_ssize_t size) except *
     cdef Event _data(self, bint text, bint fin, const char* payload, Py_ssize_t size) except *
     cdef Event _continue(self, bint fin, const char* payload, Py_ssize_t size) except *

@@ -1,10 +1,12 @@
-"""Frames in, messages out: what RFC 6455 asks of a sequence of frames. No socket, no clock.
+"""Frames in, messages out: what RFC 6455 and 7692 ask of a sequence of frames. No socket, no clock.
 
 The frame parser (picows) refuses unmasked frames, unknown opcodes, long or fragmented control
 frames and lengths spelt badly. Everything that needs the frames before it, or the bytes of the
 payload, is here: fragments (section 5.4), reserved bits (5.2), UTF-8 (8.1), the size of a whole
-message, close codes (7.4). A failure ends the conversation: the caller takes nothing after it.
+message, close codes (7.4), compressed messages (RFC 7692 section 6.2). A failure ends the conversation: the caller takes nothing after it.
 """
+
+import zlib
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -21,26 +23,28 @@ TOO_BIG = 1009
 cdef class Messages:
     """Puts the messages of one connection together.
 
-    ``max_message`` is in bytes, ``max_fragments`` the frames one message may come in. After
-    `feed` says ``text`` or ``binary``, ``data`` is the message; after ``ping`` or ``pong`` the
-    payload; after ``close`` or ``failure``, ``code`` and ``reason`` say what and why.
+    ``max_message`` is in bytes, as sent and as inflated, ``max_fragments`` the frames one message
+    may come in, ``inflates`` whether messages may be compressed, each for itself. After `feed` says ``text`` or ``binary``, ``data`` is the message; after ``ping`` or ``pong`` the
+    payload; after ``close`` or ``failure``, ``code`` and ``reason`` say what and why. ``inflated``
+    is the size of the last message if it had to be inflated, else 0.
     """
 
-    def __init__(self, Py_ssize_t max_message, int max_fragments=64):
+    def __init__(self, Py_ssize_t max_message, int max_fragments=64, bint inflates=False):
         """`ValueError` unless both are positive."""
         if max_message <= 0 or max_fragments <= 0:
             raise ValueError("max_message and max_fragments must be positive")
         self._max_message = max_message
         self._max_fragments = max_fragments
+        self._inflates = inflates
         self._parts = None
         self.data = b""
         self.code = 0
         self.reason = ""
 
-    def feed(self, int opcode, bint fin, bint reserved, bytes payload not None):
+    def feed(self, int opcode, bint fin, int reserved, bytes payload not None):
         """Take one frame; the name of what it completes, or ``""`` for nothing yet.
 
-        ``reserved`` is whether any of RSV1 to RSV3 is set.
+        ``reserved`` are the bits RSV1 (4) to RSV3 (1).
         """
         return _NAMES[self.take(opcode, fin, reserved, payload, len(payload))]
 
@@ -49,11 +53,14 @@ cdef class Messages:
         """Bytes of the unfinished message held."""
         return 0 if self._parts is None else len(self._parts)
 
-    cdef Event take(self, int opcode, bint fin, bint reserved, const char* payload,
+    cdef Event take(self, int opcode, bint fin, int reserved, const char* payload,
                     Py_ssize_t size) except *:
-        if reserved:
-            return self._fail(PROTOCOL_ERROR, "Reserved bits without an extension")
+        cdef bint packed = reserved == RSV1 and self._inflates
+        if reserved and not (packed and (opcode == TEXT or opcode == BINARY)):
+            return self._fail(PROTOCOL_ERROR, "Reserved bits that were not agreed on")
         if opcode == TEXT or opcode == BINARY:
+            if self._parts is None:
+                self._packed = packed
             return self._data(opcode == TEXT, fin, payload, size)
         if opcode == 0:
             return self._continue(fin, payload, size)
@@ -92,6 +99,15 @@ cdef class Messages:
         return self._whole(self._text, whole)
 
     cdef Event _whole(self, bint text, bytes data) except *:
+        self.inflated = 0
+        if self._packed:
+            try:
+                data = inflate(data, self._max_message)
+            except zlib.error:
+                return self._fail(INVALID_TEXT, "Invalid compressed data")
+            if data is None:
+                return self._fail(TOO_BIG, "Message too big")
+            self.inflated = len(data)
         if text and not is_utf8(data, len(data)):
             return self._fail(INVALID_TEXT, "Invalid UTF-8")
         self.data = data
@@ -118,6 +134,9 @@ cdef class Messages:
         return FAILURE
 
 
+cdef bytes TAIL = b"\0\0\xff\xff"  # RFC 7692 section 7.2.1: the sender cuts it off
+cdef bytes EMPTY = b"\0" + TAIL
+
 _NAMES = {NOTHING: "", TEXT: "text", BINARY: "binary", CLOSE: "close", PING: "ping",
           PONG: "pong", FAILURE: "failure"}
 
@@ -125,6 +144,20 @@ _NAMES = {NOTHING: "", TEXT: "text", BINARY: "binary", CLOSE: "close", PING: "pi
 cdef inline bint may_close_with(int code):
     """Codes a peer may send (RFC 6455 section 7.4 and the IANA registry)."""
     return (1000 <= code <= 1003) or (1007 <= code <= 1014) or (3000 <= code <= 4999)
+
+
+cdef bytes inflate(bytes data, Py_ssize_t most):
+    """A compressed message of at most that many bytes, None for a longer one.
+
+    Never makes more than that, however much the data would become. Raises `zlib.error`.
+    """
+    made = zlib.decompressobj(-15)
+    whole = made.decompress(data + TAIL, most + 1)
+    if len(whole) > most:
+        return None
+    if made.eof and made.unused_data != EMPTY:  # section 7.2.3.5: a final block, an empty one
+        raise zlib.error("blocks behind the final one")
+    return whole
 
 
 cdef bint is_utf8(const char* text, Py_ssize_t size) except *:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -506,10 +507,12 @@ class Follower:
 
 
 class Messages:
-    """RFC 6455 sections 5.2 to 5.6, 7.4 and 8.1 for one connection, frame by frame."""
+    """RFC 6455 sections 5.2 to 5.6, 7.4 and 8.1, RFC 7692 section 6.2, frame by frame."""
 
-    def __init__(self, max_message: int, max_fragments: int) -> None:
+    def __init__(self, max_message: int, max_fragments: int, inflates: bool = False) -> None:
         self.max_message = max_message
+        self.inflates = inflates
+        self.packed = False
         self.max_fragments = max_fragments
         self.parts: list[bytes] | None = None
         self.kind = ""
@@ -521,9 +524,10 @@ class Messages:
     def waiting(self) -> int:
         return sum(map(len, self.parts or ()))
 
-    def feed(self, opcode: int, fin: bool, reserved: bool, payload: bytes) -> str:
-        if reserved:
-            return self._fail(1002, "Reserved bits without an extension")
+    def feed(self, opcode: int, fin: bool, reserved: int, payload: bytes) -> str:
+        packed = reserved == 4 and self.inflates and opcode in (1, 2)
+        if reserved and not packed:
+            return self._fail(1002, "Reserved bits that were not agreed on")
         if opcode == 8:
             return self._close(payload)
         if opcode in (9, 10):
@@ -537,18 +541,40 @@ class Messages:
             return self._fail(1002, "A new message inside a fragmented one")
         if opcode != 0:
             self.parts, self.kind = [], "text" if opcode == 1 else "binary"
+            self.packed = packed
         assert self.parts is not None
         if self.waiting + len(payload) > self.max_message:
             return self._fail(1009, "Message too big")
         self.parts.append(payload)
         if len(self.parts) > self.max_fragments:
             return self._fail(1009, "Message in too many fragments")
-        if not fin:
-            return ""
-        self.data, self.parts = b"".join(self.parts), None
+        return self._whole(b"".join(self.parts)) if fin else ""
+
+    def _whole(self, data: bytes) -> str:
+        self.data, self.parts = data, None
+        if self.packed and not self._inflate():
+            return "failure"
         if self.kind == "text" and not _is_utf8(self.data):
             return self._fail(1007, "Invalid UTF-8")
         return self.kind
+
+    def _inflate(self) -> bool:
+        """Byte by byte, so that what comes first is told: an error or too much."""
+        inflater, made = zlib.decompressobj(-15), b""
+        for byte in self.data + b"\0\0\xff\xff":
+            try:
+                made += inflater.decompress(bytes([byte]))
+            except zlib.error:
+                self._fail(1007, "Invalid compressed data")
+                return False
+            if len(made) > self.max_message:
+                self._fail(1009, "Message too big")
+                return False
+        if inflater.eof and inflater.unused_data != b"\0\0\0\xff\xff":
+            self._fail(1007, "Invalid compressed data")
+            return False
+        self.data = made
+        return True
 
     def _close(self, payload: bytes) -> str:
         if not payload:
