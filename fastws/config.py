@@ -167,14 +167,15 @@ class EndpointConfig(_Section, frozen=True):
     enabled: Annotated[bool, _doc("off: 404")] = True
     max_message: Annotated[int, _doc("bytes of one message, inflated")] = 65_536
     messages_per_minute: Annotated[int, _doc("cost of messages per minute and connection")] = 100
+    deflate: Annotated[bool, _doc("compress long JSON for clients that offer it")] = False
     operations: Annotated[
         dict[str, Rate], _doc("own limits, each user's: input = \"60/s\", also /min and /h")
     ] = field(default_factory=dict)
 
 
-def _limits(max_kib: int, per_minute: int, enabled: bool = True) -> Any:
+def _limits(max_kib: int, per_minute: int, deflate: bool = False) -> Any:
     made = EndpointConfig(
-        max_message=max_kib * 1024, messages_per_minute=per_minute, enabled=enabled
+        max_message=max_kib * 1024, messages_per_minute=per_minute, deflate=deflate
     )
     return field(default_factory=lambda: made)
 
@@ -183,7 +184,7 @@ class EndpointsConfig(_Section, frozen=True):
     """One section per endpoint: ``[endpoints.monitor]`` (wire.md A2)."""
 
     monitor: EndpointConfig = _limits(64, 120)
-    token_data: EndpointConfig = _limits(1024, 500)
+    token_data: EndpointConfig = _limits(1024, 500, deflate=True)
     system_settings: EndpointConfig = _limits(64, 100)
     test: EndpointConfig = _limits(64, 300)
 

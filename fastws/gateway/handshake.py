@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 from msgspec import Struct
 
 from fastws.gateway.answers import Refused
+from fastws.gateway.extensions import negotiate
 from fastws.gateway.head import Head, entries, is_token
 from fastws.identity import Credential, find_credential
 
@@ -23,7 +24,7 @@ PARAMETERS: Final = 32
 
 
 class Handshake(Struct, frozen=True):
-    """A well-formed request for a WebSocket."""
+    """A well-formed request for a WebSocket; ``deflate`` answers its offer of compression."""
 
     path: str
     query: dict[str, str]
@@ -31,6 +32,7 @@ class Handshake(Struct, frozen=True):
     origin: str | None
     key: str
     subprotocols: list[str]
+    deflate: str | None
     cookies: dict[str, str]
     has_cookie: bool
     credential: Credential | None
@@ -67,6 +69,7 @@ def read(head: Head) -> Handshake:
         origin=_at_most_one(head, "Origin"),
         key=_key(head),
         subprotocols=subprotocols,
+        deflate=negotiate(entries(head, "Sec-WebSocket-Extensions")),
         cookies=cookies,
         has_cookie="Cookie" in headers,
         credential=find_credential(
