@@ -32,7 +32,7 @@ KEPT_BYTES: Final = 4_194_304
 LEVEL: Final = 3
 """Of zlib: half the time of its default, for a tenth more bytes."""
 
-SLICE_SECONDS: Final = 0.001
+SLICE_SECONDS: Final = 0.0005
 """Seconds for which those who wait are served before the loop gets its turn."""
 
 TAIL: Final = b"\0\0\xff\xff"
