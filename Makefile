@@ -13,7 +13,7 @@ MADE   := build dist wheelhouse *.egg-info fastws/_core/*.so fastws/_core/*.c fa
 	.mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks .import_linter_cache .coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench loadtest soak wheel sanitize clean
+.PHONY: help install serve test check bench loadtest soak wheel sanitize vendor clean
 
 help:                      ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,9 @@ wheel: $(STAMP)            ## sdist and wheel in dist/, tried in an empty venv w
 
 sanitize: $(STAMP)         ## compiled modules' tests under ASan and UBSan
 	./bench/sanitize.sh $(BIN)/python
+
+vendor:                    ## copy the browser libraries from npm again (versions: docs/vendor.sh)
+	./docs/vendor.sh
 
 $(STAMP): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

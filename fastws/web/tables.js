@@ -2,8 +2,10 @@
 // them. Relative rows need exactly the tick the client is at, others a base that is not newer;
 // whatever does not fit is OutOfStep: ask for `resync` of this channel, drop all before the snapshot.
 
+import { cellHash, hashText } from "./checksum.js";
 import { BadFrame, Code, Flag, MAX_ROW, Reader, rowAfter } from "./frames.js";
 
+export { cellHash } from "./checksum.js";
 export { BadFrame, blocks } from "./frames.js";
 
 /** A frame that does not follow from what is held. */
@@ -11,7 +13,6 @@ export class OutOfStep extends Error {}
 
 const KINDS = ["decimal", "int", "enum", "float", "text"];
 const [DECIMAL, INT, ENUM, FLOAT, TEXT] = KINDS.keys();
-const UTF8 = new TextEncoder();
 const FLOATS = new Float32Array(1);
 const WORDS = new Uint32Array(FLOATS.buffer);
 
@@ -22,14 +23,16 @@ export class TableCopy {
     this.kinds = told.columns.map((column) => KINDS.indexOf(column.kind));
     this.common = (told.common ?? []).map((mask) => columnsOf(mask, this.names.length));
     this.width = this.names.length;
-    // The common sets that are decimals only, which have a short way.
-    this.plain = this.common.map((columns) => (columns.every((column) => this.kinds[column] === DECIMAL) ? columns : null));
+    this.plain = shortWays(this.common, this.kinds);
+    this.longest = 2 + 3 * Math.max(...this.plain.map((columns) => columns.length)); // bytes of a row on the short way
     this.every = [...this.names.keys()];
     this.epoch = epoch;
     this.tick = 0;
     this.partial = false; // pages of a snapshot are missing
     this.lost = false; // everything but a snapshot is dropped
     this.skipped = 0;
+    this.moved = new Int32Array(64); // ids the frame at hand changed, of which `count` are there
+    this.count = 0;
     this.#clear();
   }
 
@@ -68,7 +71,10 @@ export class TableCopy {
 
   // ── frames ───────────────────────────────────────────────────────────────────────────────
 
-  /** Take a binary frame in (the `body` of a block of type 1); the ids that changed. */
+  /**
+   * Take a binary frame in (the `body` of a block of type 1). The ids that changed, removed ones
+   * first, as an Int32Array that holds until the next frame.
+   */
   apply(body) {
     return this.#taking(() => this.#read(body instanceof Uint8Array ? new Reader(body) : body));
   }
@@ -79,8 +85,10 @@ export class TableCopy {
   }
 
   #taking(read) {
+    this.count = 0;
     try {
-      return read();
+      read();
+      return this.moved.subarray(0, this.count);
     } catch (error) {
       this.lost = true;
       throw error;
@@ -97,49 +105,71 @@ export class TableCopy {
     if (flags & Flag.SKIPPED) head.skipped = reader.varint();
     if (flags & Flag.CHECKSUM) head.checksum = reader.word();
     head.partial = (flags & Flag.PARTIAL) !== 0;
-    if (!this.#begins(head)) return [];
-    const changed = [];
+    if (!this.#begins(head)) return;
     if (flags & Flag.REMOVED) {
       for (let left = reader.varint(), last = -1; left > 0; left--) {
         last = rowAfter(last, reader.varint());
         this.#remove(last);
-        changed.push(last);
+        this.#note(last);
       }
     }
-    this.#readRows(reader, head.relative, changed);
+    this.#readRows(reader, head.relative);
     this.#ends(head);
-    return changed;
   }
 
-  /** All rows. Those of a common set of decimals, nearly all, are read here: no call per byte. */
-  #readRows(reader, relative, changed) {
-    const { bytes, end } = reader;
-    const { plain, width } = this;
+  #readRows(reader, relative) {
     let last = -1;
-    let { numbers, present } = this;
-    while (reader.at < end) {
-      let at = relative ? reader.at : end;
-      while (at < end) {
-        let head = bytes[at];
-        let next = at + 1;
-        if (head >= 0x80 && bytes[next] < 0x80) head = (head & 0x7f) | (bytes[next++] << 7);
-        else if (head >= 0x80) break;
-        const columns = plain[head & 7];
-        const id = last + 1 + (head >> 3);
-        if (!columns || present[id] !== 1) break;
-        at = addMoves(bytes, next, numbers, id * width, columns);
-        reader.at = at;
-        last = id;
-        changed.push(id);
-      }
-      if (reader.at >= end) break;
+    while (reader.at < reader.end) {
+      if (relative) last = this.#readPlain(reader, last);
+      if (reader.at >= reader.end) break;
       const row = reader.varint();
       last = rowAfter(last, Math.floor(row / 8));
       this.#readRow(reader, last, row % 8, relative);
-      changed.push(last);
-      ({ numbers, present } = this); // a birth may have made room
+      this.#note(last);
     }
-    if (reader.at > end) throw new BadFrame("the frame ends too early");
+    if (reader.at > reader.end) throw new BadFrame("the frame ends too early");
+  }
+
+  /**
+   * Rows of common sets of decimals, nearly all there are, up to one of another kind. No call and no
+   * branch per byte: each number's first three bytes are looked at, whatever its length, because a
+   * wrong guess of the length would cost more. Returns the last id.
+   */
+  #readPlain(reader, last) {
+    this.#reserve(this.room);
+    const { bytes } = reader;
+    const { plain, numbers, present, width, room, moved } = this;
+    const safe = Math.min(reader.end, bytes.length) - this.longest;
+    let { at } = reader;
+    let { count } = this;
+    while (at <= safe) {
+      const first = bytes[at];
+      const long = first >> 7;
+      const head = (first & 0x7f) | ((bytes[at + 1] & -long) << 7);
+      const columns = plain[head & 7];
+      const id = last + 1 + (head >> 3);
+      if (head >= 0x4000 || columns.length === 0 || id >= room || present[id] !== 1) break;
+      at += 1 + long;
+      const row = id * width;
+      for (let index = 0; index < columns.length; index++) {
+        const one = bytes[at];
+        const two = bytes[at + 1] & -(one >> 7);
+        const three = bytes[at + 2] & -(two >> 7);
+        if (three >= 0x80) {
+          reader.at = at; // more than three bytes are rare
+          numbers[row + columns[index]] += reader.signed();
+          at = reader.at;
+          continue;
+        }
+        const move = (one & 0x7f) | ((two & 0x7f) << 7) | (three << 14);
+        numbers[row + columns[index]] += (move >>> 1) ^ -(move & 1);
+        at += 1 + (one >> 7) + (two >> 7);
+      }
+      moved[count++] = last = id;
+    }
+    reader.at = at;
+    this.count = count;
+    return last;
   }
 
   #readRow(reader, id, code, relative) {
@@ -186,11 +216,10 @@ export class TableCopy {
     if (!Number.isInteger(frame?.tick) || !Number.isInteger(frame.base) || !Array.isArray(frame.rows)) {
       throw new BadFrame("not a table frame");
     }
-    if (!this.#begins(frame)) return [];
-    const changed = [];
+    if (!this.#begins(frame)) return;
     for (const id of frame.removed ?? []) {
       this.#remove(id);
-      changed.push(id);
+      this.#note(id);
     }
     for (const [id, what, ...cells] of frame.rows) {
       if (!Number.isInteger(id) || id < 0 || id > MAX_ROW) throw new BadFrame("not a row number");
@@ -199,10 +228,9 @@ export class TableCopy {
       if (typeof what === "string") this.#add(id, what);
       this.#held(id);
       columns.forEach((column, index) => this.#set(id * this.width + column, this.kinds[column], cells[index]));
-      changed.push(id);
+      this.#note(id);
     }
     this.#ends(frame);
-    return changed;
   }
 
   #set(at, kind, cell) {
@@ -234,6 +262,19 @@ export class TableCopy {
   }
 
   // ── rows ─────────────────────────────────────────────────────────────────────────────────
+
+  #note(id) {
+    if (this.count === this.moved.length) this.#reserve(this.count);
+    this.moved[this.count++] = id;
+  }
+
+  /** Room for so many more ids that changed. */
+  #reserve(more) {
+    if (this.count + more <= this.moved.length) return;
+    const moved = new Int32Array(2 * (this.count + more));
+    moved.set(this.moved);
+    this.moved = moved;
+  }
 
   #held(id) {
     if (this.present[id] !== 1) throw new OutOfStep(`cells of row ${id}, which is not held`);
@@ -297,35 +338,15 @@ export class TableCopy {
   }
 }
 
-/** Add the differences at `at` to decimals of a row; where they end. */
-function addMoves(bytes, at, numbers, row, columns) {
-  for (let index = 0; index < columns.length; index++) {
-    const from = at;
-    let byte = bytes[at++];
-    let move = byte & 0x7f;
-    if (byte >= 0x80) {
-      byte = bytes[at++];
-      move |= (byte & 0x7f) << 7;
-      if (byte >= 0x80) {
-        byte = bytes[at++];
-        move |= (byte & 0x7f) << 14;
-        if (byte >= 0x80) {
-          const reader = new Reader(bytes, from); // more than three bytes are rare
-          move = reader.signed();
-          numbers[row + columns[index]] += move;
-          at = reader.at;
-          continue;
-        }
-      }
-    }
-    numbers[row + columns[index]] += (move >>> 1) ^ -(move & 1);
-  }
-  return at;
-}
-
 function follows(relative) {
   if (!relative) throw new BadFrame("a difference in a frame that has none");
   return true;
+}
+
+/** By code 0 to 7, the columns of a common set that is decimals only; empty for anything else. */
+function shortWays(common, kinds) {
+  const decimals = (columns) => columns.every((column) => kinds[column] === DECIMAL);
+  return Array.from({ length: 8 }, (_, code) => Int32Array.from(common[code] && decimals(common[code]) ? common[code] : []));
 }
 
 /** Numbers of the bits of a mask, which may have more than 32. */
@@ -337,28 +358,4 @@ function columnsOf(mask, width) {
   }
   if (left !== 0 || !columns.length) throw new BadFrame("a row of columns that do not exist");
   return columns;
-}
-
-function round(state, word) {
-  word = Math.imul(word, 0xcc9e2d51);
-  word = (word << 15) | (word >>> 17);
-  state ^= Math.imul(word, 0x1b873593);
-  state = (state << 13) | (state >>> 19);
-  return (Math.imul(state, 5) + 0xe6546b64) | 0;
-}
-
-/** The 32-bit hash of one cell: two murmur rounds over the halves of its number. */
-export function cellHash(row, column, low, high, exponent) {
-  const place = Math.imul((column << 8) | (exponent & 0xff), 0x85ebca77);
-  let state = (Math.imul(row, 0x9e3779b1) + place) | 0;
-  state = round(round(state, low), high);
-  state = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
-  return (state ^ (state >>> 13)) >>> 0;
-}
-
-function hashText(row, column, text) {
-  const bytes = UTF8.encode(text);
-  let state = 0x811c9dc5;
-  for (const byte of bytes) state = Math.imul(state ^ byte, 0x01000193);
-  return cellHash(row, column, state, bytes.length, 0);
 }
