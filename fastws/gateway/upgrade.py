@@ -42,12 +42,14 @@ def hand_over(
     socket: Socket,
     max_message: int,
     gone: Callable[[], None],
+    deflate: str | None = None,
 ) -> None:
     """Answer 101 on ``transport``, whose reading is paused, and go on with ``rest``.
 
-    From here on the socket is `Socket`'s; ``gone()`` is called when it has ended.
+    ``deflate`` is the answer to an offer of compression that the socket keeps to. From here on
+    the socket is `Socket`'s; ``gone()`` is called when it has ended.
     """
-    response = WSUpgradeResponse.create_101_response(_extra(handshake))
+    response = WSUpgradeResponse.create_101_response(_extra(handshake, deflate))
 
     def accept(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         return WSUpgradeResponseWithListener(response, socket)
@@ -66,11 +68,13 @@ def hand_over(
     _feed(transport, protocol, rest)
 
 
-def _extra(handshake: Handshake) -> dict[str, str]:
+def _extra(handshake: Handshake, deflate: str | None) -> dict[str, str]:
     extra = {"Server": "fastws"}
     chosen = choose_subprotocol(handshake.subprotocols)
     if chosen is not None:
         extra["Sec-WebSocket-Protocol"] = chosen
+    if deflate is not None:
+        extra["Sec-WebSocket-Extensions"] = deflate
     return extra
 
 

@@ -81,6 +81,21 @@ def _traffic(rooms: Rooms, gateway: Gateway, answered: Counter[tuple[str, str]])
             ("reason",),
             lambda: {(reason,): n for reason, n in gateway.refused.items()},
         ),
+        "deflate_compressions": (
+            "Long texts compressed",
+            (),
+            lambda: {(): rooms.deflater.compressions},
+        ),
+        "deflate_frames": (
+            "Long texts sent to clients that agreed on compression",
+            ("form",),
+            lambda: {("compressed",): rooms.deflater.sent, ("plain",): rooms.deflater.plain},
+        ),
+        "deflate_saved_bytes": (
+            "Bytes that compression saved",
+            (),
+            lambda: {(): rooms.deflater.saved},
+        ),
         "heartbeat_timeouts": ("Silent peers closed", (), lambda: {(): rooms.wheel.closed}),
         "http_answers": ("Answers to requests", ("route", "status"), lambda: answered),
     }

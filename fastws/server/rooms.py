@@ -11,7 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fastws import __version__
+from fastws._core.deflate import Deflater
+from fastws._core.line import Cork
 from fastws._core.table import Table
 from fastws._core.wheel import Wheel
 from fastws.broker import MemoryBroker
@@ -79,6 +83,7 @@ class Rooms:
         self.door = self._door()
         self.proxies = Proxies(config.server.trusted_proxies)
         self.cork = Cork()
+        self.deflater = Deflater()
         self.wheel = Wheel(limits.ping_idle_seconds, limits.ping_timeout_seconds)
 
     def _identity(self) -> tuple[Authority, Revocations]:
@@ -150,8 +155,8 @@ def _check_operations(endpoints: Iterable[Endpoint]) -> None:
 def _limits(config: Config, name: str) -> EndpointConfig:
     found: EndpointConfig = getattr(config.endpoints, name)
     if name == "test" and config.raw_test_limits:
-        return EndpointConfig(
-            enabled=found.enabled, max_message=RAW_MESSAGE, messages_per_minute=1_000_000
+        return msgspec.structs.replace(
+            found, max_message=RAW_MESSAGE, messages_per_minute=1_000_000
         )
     return found
 

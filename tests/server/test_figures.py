@@ -23,6 +23,7 @@ PROMISED = [
     "fastws_gateway_refused", "fastws_log_lines_lost", "fastws_connection_rows_dropped",
     "fastws_feed_updates", "fastws_feed_status", "fastws_feed_problems", "fastws_task_failures",
     "fastws_http_answers", "fastws_database_available", "process_resident_memory_bytes",
+    "fastws_deflate_compressions", "fastws_deflate_frames", "fastws_deflate_saved_bytes",
 ]  # fmt: skip
 
 Samples = dict[str, dict[frozenset[tuple[str, str]], float]]

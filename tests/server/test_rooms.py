@@ -42,6 +42,14 @@ async def test_limits_of_an_endpoint_reach_it() -> None:
     assert sizes["test"] == 64 * 1024
 
 
+async def test_a_limit_is_set_for_an_operation_there_is_and_for_no_other() -> None:
+    rooms = await made(endpoints={"token_data": {"operations": {"get_all_tokens": "10/min"}}})
+    (found,) = [one for one in rooms.endpoints if one.path == "token-data"]
+    assert found.base.settings.operations == {"get_all_tokens": "10/min"}
+    with pytest.raises(ConfigError, match=r"endpoints\.test\.operations: there is no 'ehco'"):
+        await made(endpoints={"test": {"operations": {"ehco": "10/min"}}})
+
+
 async def test_protocol_suites_may_have_long_messages_at_test_only() -> None:
     rooms = await made(raw_test_limits=True)
     sizes = {one.path: one.base.settings.max_message for one in rooms.endpoints}
