@@ -20,19 +20,22 @@ export function advice(code, reason = "") {
   return code >= 4400 && code <= 4499 ? "stop" : "reconnect_later";
 }
 
-/** Milliseconds to wait: half to the whole of a step that doubles with each attempt. */
+/** Milliseconds to wait: any part of a step that doubles with each attempt ("full jitter"). */
 export function pause(action, attempts, random) {
   const first = action === "reconnect_later" || action === "fall_back" ? LATER_MS : FIRST_MS;
-  return Math.min(LONGEST_MS, first * 2 ** Math.min(attempts, 16)) * (0.5 + random() / 2);
+  return Math.min(LONGEST_MS, first * 2 ** Math.min(attempts, 16)) * random();
 }
 
 /**
- * The world it lives in, replaced as a whole by tests.
- * `open(token)` makes a WebSocket; times are in milliseconds.
+ * The world it lives in, replaced as a whole by tests. `open(token)` makes a WebSocket; `credential`,
+ * if there is one, resolves to the token to come with ("" for none); times are in milliseconds.
  */
 export const browser = (url) => ({
   // An offered protocol that is not the token is what the server echoes.
-  open: (token) => (token ? new WebSocket(url, ["fastws", token]) : new WebSocket(url)),
+  open: (token) => {
+    const target = typeof url === "function" ? url() : url;
+    return token ? new WebSocket(target, ["fastws", token]) : new WebSocket(target);
+  },
   now: () => performance.now(),
   random: Math.random,
   after: (ms, call) => setTimeout(call, ms),
@@ -40,19 +43,23 @@ export const browser = (url) => ({
 });
 
 /**
- * Calls `on.message(message, size)` for each frame and `on.state(state)` whenever it changes:
+ * Calls `on.message(message, size)` for each JSON message, `on.binary(buffer)` for each binary one,
+ * `on.lost(action, wasLive)` when a connection ends, and `on.state(state)` whenever it changes:
  * {name: "connecting" | "live" | "waiting" | "stopped", reason, until, user, latency}
  */
 export class Connection {
   #world;
   #on;
   #token = "";
+  #offered = ""; // the token of the connection at hand
   #socket = null;
   #timer = null; // the next attempt, the end of this one, or the next ping
   #attempts = 0;
   #openedAt = 0;
   #pingedAt = null;
   #notBefore = 0; // ms of the wait a drain message asked for
+  #turn = 0; // which attempt it is: a token that comes late belongs to none
+  #anonymous = false; // the token was left out on purpose
   state = { name: "connecting", reason: "", until: 0, user: null, latency: null };
 
   constructor(world, on) {
@@ -61,14 +68,44 @@ export class Connection {
   }
 
   /** Connect now, with another token if one is given ("" for none). */
-  start(token = this.#token) {
-    this.#token = token;
+  start(token) {
+    if (token !== undefined) this.#token = token;
+    this.#anonymous = token === "";
+    this.#begin();
+  }
+
+  /** Connect no more, until `start`. */
+  stop(reason = "") {
     this.#drop();
+    this.#show({ name: "stopped", reason, user: null, latency: null, until: 0 });
+  }
+
+  /** Leave this connection and come back at once, as after a loss. */
+  restart() {
+    this.#drop();
+    this.#begin();
+  }
+
+  #begin() {
+    this.#drop();
+    const turn = this.#turn;
     this.#show({ name: "connecting", latency: null, until: 0 });
+    this.#timer = this.#world.after(DEAD_MS, () => this.#lost(1006, "No answer"));
+    if (this.#token || this.#anonymous || !this.#world.credential) this.#open(this.#token);
+    else {
+      this.#world.credential().then(
+        (token) => turn === this.#turn && this.#open(token),
+        () => turn === this.#turn && this.#lost(1006, "The server cannot be reached"),
+      );
+    }
+  }
+
+  #open(token) {
+    this.#offered = token;
     const socket = (this.#socket = this.#world.open(token));
+    socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => this.#take(event.data);
     socket.onclose = (event) => this.#lost(event.code, event.reason);
-    this.#timer = this.#world.after(DEAD_MS, () => this.#lost(1006, "No answer"));
   }
 
   send(message) {
@@ -80,19 +117,27 @@ export class Connection {
     this.#on.state(this.state);
   }
 
-  #take(text) {
-    const message = JSON.parse(text);
-    if (message.type === "connection_established") this.#established(message);
-    else if (message.type === "pong") this.#answered();
-    else if (message.type === "drain") this.#notBefore = message.reconnect_after_ms;
-    this.#on.message(message, text.length);
+  #take(data) {
+    if (typeof data !== "string") {
+      this.#on.binary?.(data);
+      return;
+    }
+    const said = JSON.parse(data);
+    const socket = this.#socket;
+    for (const message of Array.isArray(said) ? said : [said]) {
+      if (message.type === "connection_established") this.#established(message);
+      else if (message.type === "pong") this.#answered();
+      else if (message.type === "drain") this.#notBefore = message.reconnect_after_ms;
+      this.#on.message(message, data.length);
+      if (socket !== this.#socket) return; // a listener left this connection
+    }
   }
 
   #established(message) {
     this.#world.cancel(this.#timer);
     this.#openedAt = this.#world.now();
     this.#notBefore = 0;
-    const refused = this.#token !== "" && !message.authenticated;
+    const refused = this.#offered !== "" && !message.authenticated;
     if (refused) this.#token = "";
     this.#show({ name: "live", user: message.user ?? null, reason: refused ? "The token was refused" : "" });
     this.#ping();
@@ -124,7 +169,10 @@ export class Connection {
     if (wasLive && this.#world.now() - this.#openedAt >= LIVED_MS) this.#attempts = 0;
     const action = advice(code, reason);
     const gone = { latency: null, user: null, reason: reason || "Connection lost" };
-    if (action === "stop" || action === "done") {
+    this.#on.lost?.(action, wasLive);
+    // Without any token to come with, "come with a token" is the end.
+    const nothingToCome = action === "new_token" && code === 4001 && this.#offered === "";
+    if (action === "stop" || action === "done" || nothingToCome) {
       this.#show({ ...gone, name: "stopped", until: 0 });
       return;
     }
@@ -132,13 +180,14 @@ export class Connection {
     const wait = Math.max(pause(action, this.#attempts, this.#world.random), this.#notBefore);
     this.#attempts += 1;
     this.#notBefore = 0;
-    this.#timer = this.#world.after(wait, () => this.start());
+    this.#timer = this.#world.after(wait, () => this.#begin());
     this.#show({ ...gone, name: "waiting", until: this.#world.now() + wait });
   }
 
   // Leave the socket, whatever it is doing: a dead network takes a minute to say that it closed.
   #drop() {
     this.#world.cancel(this.#timer);
+    this.#turn += 1;
     this.#pingedAt = null;
     if (this.#socket === null) return;
     this.#socket.onmessage = this.#socket.onclose = null;

@@ -5,54 +5,7 @@ import { test } from "node:test";
 
 import { CLOSE_CODES } from "../../fastws/web/close_codes.js";
 import { advice, Connection, pause } from "../../fastws/web/connection.js";
-
-class World {
-  time = 0;
-  chance = 1; // the longest wait
-  sockets = [];
-  timers = [];
-
-  open(token) {
-    const socket = { token, sent: [], closed: false, send: (text) => socket.sent.push(JSON.parse(text)), close: () => (socket.closed = true) };
-    this.sockets.push(socket);
-    return socket;
-  }
-  now = () => this.time;
-  random = () => this.chance;
-  after(ms, call) {
-    const timer = { at: this.time + ms, call };
-    this.timers.push(timer);
-    return timer;
-  }
-  cancel(timer) {
-    this.timers = this.timers.filter((other) => other !== timer);
-  }
-
-  /** Let time pass, and what is due happen in its order. */
-  pass(ms) {
-    const end = this.time + ms;
-    for (;;) {
-      this.timers.sort((a, b) => a.at - b.at);
-      if (!this.timers.length || this.timers[0].at > end) break;
-      const timer = this.timers.shift();
-      this.time = timer.at;
-      timer.call();
-    }
-    this.time = end;
-  }
-  get socket() {
-    return this.sockets.at(-1);
-  }
-  hear(message) {
-    this.socket.onmessage({ data: JSON.stringify(message) });
-  }
-  establish(fields = {}) {
-    this.hear({ type: "connection_established", authenticated: false, user: null, ...fields });
-  }
-  close(code, reason = "") {
-    this.socket.onclose({ code, reason });
-  }
-}
+import { World } from "./world.mjs";
 
 function started(token) {
   const world = new World();
@@ -74,10 +27,10 @@ test("codes that are not in the table are judged by their range", () => {
   assert.equal(advice(3000), "reconnect_later");
 });
 
-test("waits double to a limit, differ by half, and are longer where patience is asked for", () => {
+test("waits double to a limit, are any part of that, and are longer where patience is asked for", () => {
   const longest = () => 1;
   assert.deepEqual([0, 1, 2, 3].map((n) => pause("reconnect", n, longest)), [250, 500, 1000, 2000]);
-  assert.equal(pause("reconnect", 0, () => 0), 125);
+  assert.equal(pause("reconnect", 0, () => 0.1), 25);
   assert.equal(pause("reconnect", 1000, longest), 30000);
   assert.equal(pause("reconnect_later", 0, longest), 5000);
   assert.equal(pause("fall_back", 1, longest), 10000);

@@ -1,0 +1,79 @@
+// Which server to talk to: this one, or the older one it replaces (`use_websocket_v2`). Owns when to
+// fall back and when to come back; knows no sockets. Storage and clock are given to it.
+
+export const FLAG = "use_websocket_v2";
+
+export class Route {
+  #now;
+  #flag;
+  #failures = 0;
+  #olderUntil = 0;
+
+  /**
+   * `url`, `olderUrl` ("" for none); `enabled`: the flag as an option; `storage`: where a tester may
+   * set the flag to "true" or "false", which wins; `failures`: attempts in a row that never became
+   * live before the older URL is taken; `returnAfterMs`: how long it is kept.
+   */
+  constructor({ url, olderUrl = "", enabled = true, storage = null, failures = 4, returnAfterMs = 300_000, now }) {
+    this.url = url;
+    this.olderUrl = olderUrl;
+    this.enabled = enabled;
+    this.limit = failures;
+    this.returnAfterMs = returnAfterMs;
+    this.#now = now;
+    this.#flag = () => stored(storage);
+  }
+
+  /** Whether the older server is the one to talk to now. */
+  get older() {
+    if (!this.olderUrl) return false;
+    return !(this.#flag() ?? this.enabled) || this.#now() < this.#olderUntil;
+  }
+
+  /** Milliseconds until this server is tried again; Infinity if the flag is off, 0 if it is in use. */
+  get returnsIn() {
+    if (!this.older) return 0;
+    return (this.#flag() ?? this.enabled) ? this.#olderUntil - this.#now() : Infinity;
+  }
+
+  get target() {
+    return this.older ? this.olderUrl : this.url;
+  }
+
+  /** An attempt that never became live. */
+  failed() {
+    if (this.older) return;
+    this.#failures += 1;
+    if (this.#failures >= this.limit) this.fallBack();
+  }
+
+  lived() {
+    this.#failures = 0;
+  }
+
+  /** The server said that the endpoint is switched off (4503). */
+  fallBack() {
+    this.#failures = 0;
+    this.#olderUntil = this.#now() + this.returnAfterMs;
+  }
+}
+
+function stored(storage) {
+  try {
+    const text = storage?.getItem(FLAG);
+    return text === "true" ? true : text === "false" ? false : undefined;
+  } catch {
+    return undefined; // a browser that forbids storage has no say
+  }
+}
+
+/** What an endpoint says of the flag: `{use_websocket_v2: boolean}`; `otherwise` if it says nothing. */
+export async function askFlag(fetch, url, otherwise = true) {
+  try {
+    const answer = await fetch(url, { cache: "no-store" });
+    const flag = answer.ok ? (await answer.json())[FLAG] : undefined;
+    return typeof flag === "boolean" ? flag : otherwise;
+  } catch {
+    return otherwise;
+  }
+}
