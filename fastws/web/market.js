@@ -38,6 +38,17 @@ export class Market {
     for (const token of list) this.put(token, now);
   }
 
+  /** Keep the tokens whose address the test holds for; whether any went. */
+  keep(test) {
+    const before = this.#tokens.size;
+    for (const address of this.#tokens.keys()) {
+      if (test(address)) continue;
+      this.#tokens.delete(address);
+      this.#trails.delete(address);
+    }
+    return this.#tokens.size !== before;
+  }
+
   /** Take one token. */
   put(token, now) {
     this.#tokens.set(token.address, token);

@@ -23,9 +23,13 @@ export class Rows {
   #list = [];
   #height = 0; // pixels of a row, as the style has it
 
-  constructor(body, market) {
+  #choose;
+
+  /** `choose(address)` is called when somebody wants to see a token from near. */
+  constructor(body, market, choose) {
     this.#body = body;
     this.#market = market;
+    this.#choose = choose;
     body.append(this.#above.row, this.#below.row);
   }
 
@@ -76,7 +80,9 @@ export class Rows {
     const mark = element("i", "mark", [...token.symbol.replace(/^\$/, "")][0]?.toUpperCase() ?? "?");
     mark.style.setProperty("--hue", format.hue(token.address));
     mark.ariaHidden = "true";
-    const names = element("span", "names");
+    const names = element("button", "names");
+    names.type = "button";
+    names.addEventListener("click", () => this.#choose(token.address));
     names.append(element("b", "", token.symbol), element("small", "", token.name));
     label.append(mark, names);
     label.title = token.address;

@@ -1,8 +1,9 @@
-// The live page: token-data without a login. Wires the connection, the market and the rows to the
-// page, and follows the rows in view one by one: they move each second, the whole list each five.
-// Knows the legacy frames only (token_update, token_data).
+// The live page: token-data without a login. Wires the client, the market and the rows to the page. All
+// tokens are followed as a table at leisure, those in view as they move (public.market has the same rows).
+// An older server knows no tables: there the whole list comes each five seconds, rows in view each second.
 
-import { browser, Connection } from "./connection.js";
+import { Client } from "./client.js";
+import { drop, take as takeRows } from "./feed.js";
 import * as format from "./format.js";
 import { COLUMNS, Market, Rate } from "./market.js";
 import { Rows } from "./rows.js";
@@ -10,11 +11,12 @@ import { Rows } from "./rows.js";
 const PATH = "/api/v69/ws/token-data";
 const SETTLE_MS = 300; // after the last scroll; keeps subscriptions far below the message limit
 const PLATFORM_MS = 10000;
+const ALL_MS = 2000; // how often the rows out of view have to move
 
 const $ = (id) => document.getElementById(id);
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${PATH}`;
 const market = new Market();
-const rows = new Rows($("rows"), market);
+const rows = new Rows($("rows"), market, choose);
 const prices = new Rate();
 const bytes = new Rate();
 const sort = { column: "", down: true };
@@ -24,7 +26,11 @@ let inView = [];
 let followed = new Set();
 let settle = null;
 
-const connection = new Connection(browser(url), { message: take, state: showState });
+let detail = null; // loaded with its charts when somebody first chooses a token
+
+const client = new Client(url, { auth: "none" });
+const all = client.table("public.tokens", { maxRateMs: ALL_MS }, { rows: (ids, copy) => takeAll(ids, copy), confirmed: unfollow });
+const near = client.table("public.market", { rows: [] }, { rows: (ids, copy) => takeTable(ids, copy) });
 
 // ── what comes ───────────────────────────────────────────────────────────────────────────
 
@@ -40,7 +46,7 @@ const handlers = {
     const now = performance.now();
     prices.add(1, now);
     market.put(data, now);
-    pending.add(data.address);
+    moved(data.address);
   },
   error({ code, message, retry_after_ms: wait }) {
     notice(message);
@@ -50,8 +56,27 @@ const handlers = {
   },
 };
 
-function take(message, size) {
-  bytes.add(size, performance.now());
+function takeTable(ids, copy) {
+  const now = performance.now();
+  const { changed, others } = takeRows(market, ids, copy, now);
+  prices.add(changed.length, now);
+  changed.forEach(moved);
+  relist ||= others;
+  schedule();
+}
+
+function takeAll(ids, copy) {
+  takeTable(ids, copy);
+  drop(market, copy);
+  relist = true; // the order may be another
+}
+
+function moved(address) {
+  pending.add(address);
+  if (detail?.address === address) detail.price(market.get(address), Date.now());
+}
+
+function take(message) {
   handlers[message.type]?.(message);
   if (relist || pending.size) schedule();
 }
@@ -92,13 +117,35 @@ function see(addresses) {
 }
 
 function follow() {
-  if (connection.state.name !== "live") return;
+  if (client.state.name !== "live") return;
   const wanted = new Set(document.hidden ? [] : inView);
+  if (detail?.address) wanted.add(detail.address);
+  if (all.channelId !== null) {
+    if (!same(wanted, near.rows)) near.follow([...wanted]);
+    return;
+  }
   const gone = [...followed].filter((address) => !wanted.has(address));
   const added = [...wanted].filter((address) => !followed.has(address));
-  if (gone.length) connection.send({ type: "unsubscribe_tokens", symbols: gone });
-  if (added.length) connection.send({ type: "subscribe_tokens", symbols: added });
+  if (gone.length) client.send({ type: "unsubscribe_tokens", symbols: gone });
+  if (added.length) client.send({ type: "subscribe_tokens", symbols: added });
   followed = wanted;
+}
+
+const same = (set, list) => set.size === list.length && list.every((key) => set.has(key));
+
+// This server knows tables: rows that were followed one by one come with them.
+function unfollow() {
+  if (followed.size) client.send({ type: "unsubscribe_tokens", symbols: [...followed] });
+  followed = new Set();
+  see(inView);
+}
+
+async function choose(address) {
+  const { Detail } = await import("./detail.js");
+  detail ??= new Detail($("detail"), client);
+  detail.show(market.get(address), market.trail(address), Date.now());
+  $("detail").scrollIntoView({ block: "nearest" });
+  see(inView);
 }
 
 // A refused message may have been either of the two: ask for all of them again.
@@ -135,14 +182,14 @@ function notice(text) {
 
 function second() {
   const now = performance.now();
-  const { name, until } = connection.state;
+  const { name, until } = client.state;
   $("updates").textContent = format.count(prices.per(now));
   $("traffic").textContent = format.rate(bytes.per(now));
   if (name === "waiting") $("latency").textContent = `in ${Math.max(1, Math.ceil((until - now) / 1000))} s`;
 }
 
 async function platform() {
-  if (connection.state.name !== "live" || document.hidden) return;
+  if (client.state.name !== "live" || document.hidden) return;
   try {
     const answer = await fetch("/api/status", { cache: "no-store" });
     const { status, message } = await answer.json();
@@ -172,18 +219,18 @@ for (const button of document.querySelectorAll("[data-column]")) {
 }
 $("search").addEventListener("submit", (event) => event.preventDefault());
 $("filter").addEventListener("input", list);
-$("again").addEventListener("click", () => connection.start());
+$("again").addEventListener("click", () => client.start());
 $("login").addEventListener("submit", (event) => {
   event.preventDefault();
   const token = $("token").value.trim();
   $("token").value = "";
   $("who").open = false;
-  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) connection.start(token);
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) client.start(token);
   else notice("That is not a token: three parts with dots between them");
 });
 $("logout").addEventListener("click", () => {
   $("who").open = false;
-  connection.start("");
+  client.start("");
 });
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea");
@@ -193,11 +240,14 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("scroll", () => requestAnimationFrame(() => see(rows.scroll())), { passive: true });
 addEventListener("resize", () => see(rows.scroll()), { passive: true });
-addEventListener("online", () => connection.state.name === "waiting" && connection.start());
+addEventListener("online", () => client.state.name === "waiting" && client.start());
 addEventListener("visibilitychange", () => see(rows.scroll()));
 
 $("url").textContent = url;
 setInterval(second, 1000);
 setInterval(platform, PLATFORM_MS);
+client.on("state", showState);
+client.on("message", take);
+client.on("traffic", (size) => bytes.add(size, performance.now()));
 order("volume");
-connection.start();
+client.start();
