@@ -15,7 +15,8 @@ import msgspec
 
 from fastws import __version__, console, logs
 from fastws.client import Address, ClientError, fetch_token
-from fastws.config import Config, Setting, describe, load, with_development_secrets
+from fastws.config import Config, Setting, describe, load
+from fastws.development import with_development_secrets
 from fastws.errors import FastwsError, StartError, StoreUnavailable
 from fastws.identity import Role, Tokens
 from fastws.server import serve as run_server

@@ -7,9 +7,7 @@ defaults, profile, file, environment, command line. This room starts nothing.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct, field
 
-from fastws.errors import ConfigError, StartError
+from fastws.errors import ConfigError
 
 __all__ = [
     "AuthConfig",
@@ -33,7 +31,6 @@ __all__ = [
     "ServerConfig",
     "describe",
     "load",
-    "with_development_secrets",
 ]
 
 
@@ -169,7 +166,7 @@ class EndpointConfig(_Section, frozen=True):
     messages_per_minute: Annotated[int, _doc("cost of messages per minute and connection")] = 100
     deflate: Annotated[bool, _doc("compress long JSON for clients that offer it")] = False
     operations: Annotated[
-        dict[str, Rate], _doc("own limits, each user's: input = \"60/s\", also /min and /h")
+        dict[str, Rate], _doc('own limits, each user\'s: input = "60/s", also /min and /h')
     ] = field(default_factory=dict)
 
 
@@ -289,43 +286,6 @@ def load(
     if checked:
         _check(config)
     return config
-
-
-def with_development_secrets(config: Config) -> Config:
-    """In development, fill in the secrets that are not set; elsewhere the same ``config``.
-
-    They are made once and kept in ``data_dir`` (``jwt_secret`` and ``dev_secret``, mode 0600),
-    so that tokens outlive a restart. Raises `StartError` if the folder cannot be written.
-    """
-    if not config.development:
-        return config
-    folder = Path(config.data_dir)
-    auth = msgspec.structs.replace(
-        config.auth,
-        jwt_secret=config.auth.jwt_secret or _kept(folder / "jwt_secret"),
-        dev_login_secret=config.auth.dev_login_secret or _kept(folder / "dev_secret"),
-    )
-    return msgspec.structs.replace(config, auth=auth)
-
-
-def _kept(file: Path) -> str:
-    """The secret in ``file``, made if there is none; two processes never make two."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not file.exists():
-            fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                out.write(secrets.token_hex(32) + "\n")
-            with contextlib.suppress(FileExistsError):  # another process was faster
-                os.link(fresh, file)
-            fresh.unlink()
-        kept = file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise StartError(f"Cannot use the data folder: {file}: {reason}.") from None
-    if len(kept) < 32:
-        raise ConfigError(f"{file} is shorter than 32 bytes; delete it and a new one is made.")
-    return kept
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
