@@ -16,6 +16,9 @@ from fastws._core.line import COMPRESSED, Line
 
 __all__ = ["Outbox"]
 
+BECOMES: Final = 4
+"""A long text counts as this part of its size while it waits: about what it becomes."""
+
 TEXT: Final = 1
 BINARY: Final = 2
 
@@ -33,7 +36,7 @@ class Outbox:
         self._line = line
         self._go_on = go_on
         self._messages: deque[tuple[bytes, bool]] | None = None
-        self.held = 0  # bytes that wait here, 0 if and only if nothing does
+        self.held = 0  # bytes that wait here, as they will be sent; 0 if and only if nothing does
         self.least = deflater.least
 
     def send(self, data: bytes, binary: bool) -> None:
@@ -44,7 +47,7 @@ class Outbox:
             self._messages = deque()
             self._line.full = True
         self._messages.append((data, binary))
-        self.held += len(data)
+        self.held += self._weight(data, binary)
 
     def release(self) -> None:
         """What was waited for is compressed: send on."""
@@ -55,8 +58,7 @@ class Outbox:
             if not self._put(*self._messages[0]):
                 self._line.full = True
                 return
-            data, _ = self._messages.popleft()
-            self.held -= len(data)
+            self.held -= self._weight(*self._messages.popleft())
         self._messages = None
         if not self._line.full:
             self._go_on()
@@ -73,9 +75,15 @@ class Outbox:
         self._messages = None
         self.held = 0
 
+    def _weight(self, data: bytes, binary: bool) -> int:
+        return len(data) if self._is_plain(data, binary) else len(data) // BECOMES
+
+    def _is_plain(self, data: bytes, binary: bool) -> bool:
+        return binary or len(data) < self.least
+
     def _put(self, data: bytes, binary: bool) -> bool:
         """Send a message, compressed if that pays; False if that takes a while."""
-        if binary or len(data) < self.least:
+        if self._is_plain(data, binary):
             self._line.send(data, BINARY if binary else TEXT)
             return True
         packed = self._deflater.pack(data, self)

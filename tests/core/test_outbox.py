@@ -68,7 +68,7 @@ async def test_messages_keep_their_order_behind_a_long_one(deflater: Deflater) -
     for data in messages:
         sent.outbox.send(data, False)
     assert sent.frames() == [b"first"]
-    assert sent.outbox.held == sum(map(len, messages[1:]))
+    assert len(b"secondlast") < sent.outbox.held < sum(map(len, messages[1:])) / 3
     assert sent.line.full, "tables and streams are not to pile up behind it"
     await sent.until_free()
     assert sent.frames() == messages
