@@ -34,7 +34,8 @@ check: $(STAMP)            ## style, types, stubs, import contract, layout
 	$(BIN)/python -m mypy.stubtest fastws._core --ignore-missing-stub --concise
 	$(BIN)/python -m pytest -q tests/test_layout.py
 
-bench: $(STAMP)            ## figures of the compiled modules and of a server, some minutes
+bench: $(STAMP)            ## figures of the compiled modules and of a server, beside others' too; some minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m bench
 
 loadtest: $(STAMP)         ## locust against a running server: HOST, USERS, RATE, TIME

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PROGRAMS = ("model", "decode", "idle_memory", "attacks")
+PROGRAMS = ("model", "decode", "idle_memory", "attacks", "peers")
+ELSEWHERE = {"peers": "bench.peers.compare"}
 
 
 def main() -> int:
-    names = sys.argv[1:] or ["compiled", *PROGRAMS]
+    names = [name for name in sys.argv[1:] if not name.startswith("-")] or ["compiled", *PROGRAMS]
     for name in names:
         print(f"── {name}", flush=True)
         if name == "compiled":
@@ -21,7 +22,7 @@ def main() -> int:
             if status:
                 return status
         else:
-            importlib.import_module(f"bench.{name}").run()
+            importlib.import_module(ELSEWHERE.get(name, f"bench.{name}")).run()
     return 0
 
 

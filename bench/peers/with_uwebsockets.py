@@ -1,0 +1,53 @@
+"""uWebSockets through ``socketify``: a topic for all, or one for each token.
+
+It publishes from a timer of its own loop, not inside a message handler: there each publication
+would leave in a write of its own.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from socketify import App, OpCode
+
+from bench.peers.ticking import Work, rows_of
+
+
+def main() -> None:
+    work = Work()
+    app = App()
+
+    def upgrade(res, req, context):  # type: ignore[no-untyped-def]
+        key = req.get_header("sec-websocket-key")
+        protocol = req.get_header("sec-websocket-protocol")
+        extensions = req.get_header("sec-websocket-extensions")
+        res.upgrade(key, protocol, extensions, context, int(req.get_query("i") or 0))
+
+    def opened(ws):  # type: ignore[no-untyped-def]
+        if work.kind == "same":
+            ws.subscribe("all")
+            return
+        for token in rows_of(ws.get_user_data(), work.rows):
+            ws.subscribe(f"t{token}")
+
+    def tick() -> None:
+        if work.kind == "same":
+            app.publish("all", work.message(), OpCode.TEXT)
+            return
+        for token, text in work.changed():
+            app.publish(f"t{token}", text, OpCode.TEXT)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app.ws("/*", {"upgrade": upgrade, "open": opened, "idle_timeout": 0, "compression": 0})
+
+    async def ticks() -> None:
+        await work.ticks(tick)
+
+    app.listen(port, lambda _: print("port", port, flush=True))
+    app.loop.loop.create_task(ticks())
+    app.run()
+
+
+main()
