@@ -64,7 +64,7 @@ def broadcast() -> list[Contest]:
 
 def tokens(rows: int, every: int, clients: int = CLIENTS) -> list[Contest]:
     """Workload 2: ``rows`` of 2,000 tokens a client, one in ``every`` of them changes."""
-    rate, updates = 5, rows // every
+    rate, updates = (1 if rows // every > 100 else 2), rows // every
     work = ("rows", rate, UPDATE, rows, every)
     # A gathered frame of fastws: the head of the frame, and about five bytes a changed row.
     gathered = [program("bare"), str(clients), "same", str(rate), str(24 + 5 * updates), "1"]

@@ -36,7 +36,7 @@ def cpu_seconds(pid: int) -> float:
 
     From the scheduler's nanoseconds where the kernel keeps them, from ``stat`` (10 ms) else.
     """
-    threads = [task for task in Path(f"/proc/{pid}/task").iterdir()]
+    threads = list(Path(f"/proc/{pid}/task").iterdir())
     spent = [(task / "schedstat").read_text().split()[0] for task in threads]
     total = sum(map(int, spent)) / 1e9
     if total:
@@ -50,14 +50,14 @@ class Window:
     """What one window of work cost, and what came of it."""
 
     cpu: float
-    ticks: int
+    ticks: float
     told: dict[str, Any]
     clients: int
 
     @property
     def per_delivery(self) -> float:
         """Microseconds of the server's CPU for one client and tick."""
-        return self.cpu / max(1, self.ticks * self.clients) * 1e6
+        return self.cpu / max(1.0, self.ticks * self.clients) * 1e6
 
     @property
     def faults(self) -> int:
@@ -101,6 +101,7 @@ class Contest:
                 break
         if port is None:
             raise RuntimeError(f"{self.name} did not start")
+        self.port = int(port)
         crowd = [program("generator"), port, self.path, str(self.clients), self.mode]
         if self.messages:
             MADE.mkdir(parents=True, exist_ok=True)
@@ -124,6 +125,14 @@ class Contest:
         told: dict[str, Any] = json.loads(self.crowd.stdout.readline())
         return told
 
+    def _settle(self) -> None:
+        """Wait until the server has done what it had begun, at most some seconds."""
+        for _ in range(20):
+            before = cpu_seconds(self.server.pid)
+            time.sleep(SETTLE_SECONDS)
+            if cpu_seconds(self.server.pid) - before < SETTLE_SECONDS / 20:
+                return
+
     def work(self, seconds: float, keep: bool = True) -> Window:
         """Let it tick for a while; CPU and frames until all has arrived."""
         self.mark()
@@ -131,10 +140,10 @@ class Contest:
         self.server.send_signal(signal.SIGUSR2)
         time.sleep(seconds)
         self.server.send_signal(signal.SIGHUP)
-        time.sleep(SETTLE_SECONDS)
+        self._settle()
         spent = cpu_seconds(self.server.pid) - before
         told = self.mark()
-        ticks = round(told["frames"] / self.clients / self.per_tick)
+        ticks = told["frames"] / self.clients / self.per_tick
         window = Window(spent, ticks, told, self.clients)
         if keep:
             self.windows.append(window)

@@ -16,6 +16,7 @@ from bench.peers.ticking import TOKENS, Work
 from fastws import config, logs, wire
 from fastws.development import with_development_secrets
 from fastws.domain.market.tokens import FIGURES, Token
+from fastws.server import demo
 from fastws.server.life import Server
 from fastws.server.process import with_database
 
@@ -28,6 +29,7 @@ def key_of(token: int) -> str:
 async def live(url: str, work: Work, settings: config.Config) -> None:
     server = Server(settings, url)
     await server.start()
+    await demo.seed(server.rooms.database)
     stream = server.rooms.hub.stream("test/test")
     pending: set[asyncio.Task[object]] = set()
 
@@ -57,6 +59,9 @@ async def live(url: str, work: Work, settings: config.Config) -> None:
         for token in range(work.seq % work.every, TOKENS, work.every):
             market.table.set_decimal(rows[token], price, value + token, 8)
 
+    for wallet in (demo.USER, demo.ADMIN):
+        token = await demo.token_for(wallet, server.rooms.authority, server.rooms.tokens)
+        print("token", token, flush=True)
     print("port", server.port, flush=True)
     await work.ticks(publish if work.kind == "same" else write)
 
