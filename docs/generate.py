@@ -1,4 +1,4 @@
-"""Writes docs/reference.md and fastws/web/close_codes.js from the declarations in the code.
+"""Writes docs/reference.md, fastws/web/close_codes.js and fastws/web/messages.d.ts from the declarations in the code.
 
     python docs/generate.py
 
@@ -9,6 +9,7 @@ compares the files with what this prints.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import pkgutil
 import sys
@@ -38,7 +39,18 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs/reference.md": reference(),
         ROOT / "fastws/web/close_codes.js": constants(),
+        ROOT / "fastws/web/messages.d.ts": _types().declarations(endpoints()),
     }
+
+
+def _types() -> Any:
+    """The file beside this one; this folder is no package."""
+    spec = importlib.util.spec_from_file_location("types_of_messages", ROOT / "docs/typescript.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def endpoints() -> list[type[Endpoint]]:

@@ -48,7 +48,8 @@ const handlers = {
     market.put(data, now);
     moved(data.address);
   },
-  error({ code, message, retry_after_ms: wait }) {
+  error({ code, message, id, retry_after_ms: wait }) {
+    if (id !== undefined) return; // who asked will say
     notice(message);
     if (code !== "RATE_LIMIT_EXCEEDED") return;
     clearTimeout(settle);

@@ -46,7 +46,9 @@ class Live:
     def _made(self, name: str) -> Table:
         table = Table(name, COLUMNS, self.epoch, (("price",), ("price", "change")))
         for number in range(300 if name == "channel" else 5):
-            table.add(f"key{number}", price=(10**7 + number, -7), change=(0, -2), symbol=f"T{number}")
+            table.add(
+                f"key{number}", price=(10**7 + number, -7), change=(0, -2), symbol=f"T{number}"
+            )
         table.seal(0.0)
         return table
 
@@ -58,7 +60,9 @@ class Live:
                 keys = sorted(table.rows())
                 for key in self.rng.sample(keys, len(keys) // 5 or 1):
                     price = (self.rng.randrange(10**6, 10**8), -7)
-                    table.set_row(key, {"price": price, "change": (self.rng.randrange(-999, 999), -2)})
+                    table.set_row(
+                        key, {"price": price, "change": (self.rng.randrange(-999, 999), -2)}
+                    )
                 if name == "channel":
                     table.remove(self.rng.choice(keys))
                     new = f"new{self.epoch}-{table.tick}"
@@ -66,6 +70,7 @@ class Live:
                 table.seal(self.now)
             for visitor in list(self.visitors):
                 await visitor.flush()
+            await asyncio.sleep(0)  # a write that is taken at once does not yield
 
     def rows(self, name: str = "channel") -> dict[str, list[Any]]:
         """What a client that follows everything must hold, to the digit."""
@@ -98,7 +103,8 @@ class Live:
         await answer.prepare(request)
         await answer.send_json({"type": "connection_established", "authenticated": False})
         async for message in answer:
-            await self.older.put(json.loads(message.data))
+            if (said := json.loads(message.data))["type"] != "ping":
+                await self.older.put(said)
         return answer
 
     async def token(self, request: web.Request) -> web.Response:
@@ -106,7 +112,10 @@ class Live:
         return web.json_response({"token": f"a.b.{self.tokens}", "expiresIn": 3600})
 
     async def empty(self, request: web.Request) -> web.Response:
-        return web.Response(text="<!doctype html><title>empty</title>", content_type="text/html")
+        return web.Response(
+            text="<!doctype html><title>empty</title><link rel=icon href=/static/icon.svg>",
+            content_type="text/html",
+        )
 
 
 def _plain(cell: Any) -> Any:
@@ -172,7 +181,7 @@ class Visitor:
 
 @asynccontextmanager
 async def serving(live: Live, port: int = 0) -> AsyncIterator[Live]:
-    """The server on a port of 127.0.0.1 until the end of the block, where it dies with its sockets."""
+    """The server on a port of 127.0.0.1; with the block it and its sockets die."""
     app = web.Application()
     app.add_routes(Files(WEB).routes())
     app.router.add_get("/empty", live.empty)

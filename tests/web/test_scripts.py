@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -40,3 +41,18 @@ def test_nothing_needs_what_the_content_policy_forbids() -> None:
     assert "<style" not in page
     assert " on" not in "".join(part.partition(">")[0] for part in page.split("<")[1:])
     assert page.count("<script") == page.count('<script type="module" src="/static/')
+
+
+def test_the_types_name_what_the_client_has() -> None:
+    """Names of client.d.ts against those of client.js, both ways."""
+    declared = set(
+        re.findall(r"^export (?:class|const|function) (\w+)", _text("client.d.ts"), re.MULTILINE)
+    )
+    exported = set(re.findall(r"^export class (\w+)", _text("client.js"), re.MULTILINE))
+    for names in re.findall(r"^export \{ (.*?) \}", _text("client.js"), re.MULTILINE):
+        exported |= set(names.split(", "))
+    assert declared == exported
+
+
+def _text(name: str) -> str:
+    return (WEB / name).read_text("utf-8")

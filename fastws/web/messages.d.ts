@@ -1,0 +1,70 @@
+// What clients send to fastws, by endpoint.
+// Made by docs/generate.py from the message structs; do not edit.
+
+/** Codes of `error` messages. */
+export type ErrorCode = "INVALID_ID" | "INVALID_MESSAGE" | "INVALID_PAYLOAD" | "INVALID_SINCE" | "INVALID_SUBSCRIPTION" | "INVALID_TOKEN" | "INVALID_UNSUBSCRIPTION" | "MESSAGE_PROCESSING_ERROR" | "NOT_SUBSCRIBED" | "RATE_LIMIT_EXCEEDED" | "SERVICE_UNAVAILABLE" | "SUBSCRIPTION_DENIED" | "TOO_MANY_CHANNELS" | "TOO_MANY_ROWS" | "UNAUTHORIZED" | "UNKNOWN_CHANNEL" | "UNKNOWN_FORMAT" | "UNKNOWN_MESSAGE_TYPE";
+
+/** Codes with which the server closes. */
+export type CloseCode = 1000 | 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1011 | 1012 | 1013 | 4001 | 4003 | 4401 | 4403 | 4409 | 4503 | 4508 | 4529;
+
+export interface Messages {
+  "monitor":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "get_system_status"; id?: number | string }
+    | { type: "get_maintenance_status"; id?: number | string }
+    | { type: "get_system_settings"; id?: number | string; key?: string | null }
+    | { type: "get_service_status"; id?: number | string; service: string }
+    | { type: "get_all_services"; id?: number | string }
+    | { type: "get_recent_errors"; id?: number | string; limit?: number; service?: string | null };
+  "system-settings":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "get_all_settings"; id?: number | string }
+    | { type: "get_setting"; id?: number | string; key: string }
+    | { type: "get_category_settings"; id?: number | string; category: string }
+    | { type: "GET_SYSTEM_SETTINGS"; id?: number | string; key?: string | null; requestId?: unknown }
+    | { type: "subscribe_setting"; id?: number | string; key: string }
+    | { type: "subscribe_category"; id?: number | string; category: string }
+    | { type: "unsubscribe_setting"; id?: number | string; key: string }
+    | { type: "unsubscribe_category"; id?: number | string; category: string }
+    | { type: "update_setting"; id?: number | string; key: string; value: unknown; description?: string | null };
+  "test":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "echo"; id?: number | string };
+  "token-data":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "subscribe_tokens"; id?: number | string; symbols: Array<string> }
+    | { type: "unsubscribe_tokens"; id?: number | string; symbols: Array<string> }
+    | { type: "get_token"; id?: number | string; symbol: string }
+    | { type: "get_all_tokens"; id?: number | string }
+    | { type: "token_update"; id?: number | string; data: Array<{ address?: string; symbol?: string; name?: string; id?: number; decimals?: number | null; listed?: boolean; color?: string | null; image_url?: string | null; socials?: Array<{ platform: string; url: string }> | null; websites?: Array<{ label: string; url: string }> | null; price?: string; change_24h?: string | null; market_cap?: string | null; fdv?: string | null; liquidity?: string | null; volume_24h?: string | null; buy_pressure?: string | null }> };
+}
+
+export type Endpoint = keyof Messages;
