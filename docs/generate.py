@@ -1,4 +1,4 @@
-"""Writes docs/reference.md, fastws/web/close_codes.js and fastws/web/messages.d.ts from the declarations in the code.
+"""Writes docs/reference.md and the browser's close_codes.js and messages.d.ts from declarations.
 
     python docs/generate.py
 
@@ -9,9 +9,9 @@ compares the files with what this prints.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import pkgutil
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,18 +39,13 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs/reference.md": reference(),
         ROOT / "fastws/web/close_codes.js": constants(),
-        ROOT / "fastws/web/messages.d.ts": _types().declarations(endpoints()),
+        ROOT / "fastws/web/messages.d.ts": _beside("typescript.py")["declarations"](endpoints()),
     }
 
 
-def _types() -> Any:
-    """The file beside this one; this folder is no package."""
-    spec = importlib.util.spec_from_file_location("types_of_messages", ROOT / "docs/typescript.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _beside(name: str) -> dict[str, Any]:
+    """What a file beside this one defines: this folder is no package."""
+    return runpy.run_path(str(ROOT / "docs" / name))
 
 
 def endpoints() -> list[type[Endpoint]]:

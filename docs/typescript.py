@@ -28,7 +28,7 @@ def declarations(endpoints: list[type[Endpoint]]) -> str:
         f"export type ErrorCode = {_union(sorted(str(code) for code in Code))};",
         "",
         "/** Codes with which the server closes. */",
-        f"export type CloseCode = {' | '.join(str(c) for c in sorted({c.code for c in CLOSE_CODES}))};",
+        f"export type CloseCode = {' | '.join(map(str, sorted({c.code for c in CLOSE_CODES})))};",
         "",
         "export interface Messages {",
     ]

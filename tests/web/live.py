@@ -1,5 +1,6 @@
-"""A table on a socket, as the browser's client meets it: the real compiled table and followers, and a
-server that a test can stop, cut off or let send a broken frame at a moment of its choice."""
+"""A table on a socket, as the browser's client meets it: real compiled tables and followers.
+
+The server around them does as a test says: it stops, is cut off, sends a broken frame."""
 
 from __future__ import annotations
 
