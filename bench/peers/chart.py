@@ -23,7 +23,7 @@ def draw(loads: Mapping[str, Mapping[str, float]], target: Path = TARGET) -> Non
             color = "#7b3ff2" if name == "fastws" else "#9aa4b2"
             parts += [
                 f'<text x="{LABEL - 8}" y="{y + 13}" text-anchor="end">{escape(name)}</text>',
-                f'<rect x="{LABEL}" y="{y}" width="{width:.1f}" height="{BAR - 4}" fill="{color}"/>',
+                f'<rect x="{LABEL}" y="{y}" width="{width:.1f}" height="14" fill="{color}"/>',
                 f'<text x="{LABEL + width + 6:.1f}" y="{y + 13}">{figure:.1f} µs</text>',
             ]
             y += BAR
