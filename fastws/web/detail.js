@@ -80,16 +80,17 @@ export class Detail {
     const token = this.#token;
     const resolution = this.#find("resolution").value;
     if (this.#channel) this.#client.leave(this.#channel);
-    this.#channel = `candles.${resolution}.${token.address}`;
+    this.#channel = "";
     const candles = (this.#candles = new Candles(resolution));
     this.#series.setData([]);
     this.#say("Loading…");
-    this.#client.stream(this.#channel, { message: (said) => this.#candle(candles, said) });
     try {
       const { candles: rows } = await this.#client.request({ type: "get_history", symbol: token.address, resolution });
       if (candles !== this.#candles) return; // somebody chose again meanwhile
       candles.replace([...rows, ...candles.list.map(rowOf).filter(([time]) => time > (rows.at(-1)?.[0] ?? 0))]);
       this.#say(rows.length ? "" : "No history yet");
+      this.#channel = `candles.${resolution}.${token.address}`;
+      this.#client.stream(this.#channel, { message: (said) => this.#candle(candles, said) });
     } catch (error) {
       if (candles !== this.#candles) return;
       this.#say(`No history: ${error.message}`);
