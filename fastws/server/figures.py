@@ -51,6 +51,14 @@ def _gauges(rooms: Rooms, gateway: Gateway) -> dict[str, tuple[str, Gauge]]:
         ),
         "database_available": ("1: it answers", lambda: float(rooms.database.available)),
         "tokens": ("Tokens in the market", lambda: len(rooms.market)),
+        "price_alerts_waiting": (
+            "Users' price alerts that have not fired",
+            lambda: rooms.price_alerts.waiting,
+        ),
+        "price_alerts_due": (
+            "Price alerts reached that wait for the database",
+            lambda: rooms.price_alerts.due,
+        ),
         "feed_age_seconds": (
             "Since the last price came; -1 before the first",
             lambda: -1.0 if (age := feed.age()) is None else age,

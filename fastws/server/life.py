@@ -129,6 +129,8 @@ class Server:
             rooms.door,
             pages.protocol_factory(runner),
             rooms.wheel,
+            rooms.cork,
+            rooms.deflater,
             server=server,
             gateway=self._config.gateway,
             limits=self._config.limits,
@@ -170,6 +172,8 @@ class Server:
             tasks.run("market", rooms.source)
         tasks.run("hub", rooms.hub.run)
         tasks.run("loop_lag", self._measure_lag)
+        flush_seconds = self._config.market.flush_ms / 1000
+        tasks.every(flush_seconds, "price_alerts", rooms.price_alerts.check)
         tasks.every(1.0, "pings", rooms.wheel.turn)
         tasks.every(1.0, "expiry", rooms.connections.expire)
         tasks.every(RECORD_SECONDS, "connection_rows", self._record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fastws.broker import MemoryBroker
 from fastws.config import Config, EndpointConfig
 from fastws.connection import Allowances, Connections
 from fastws.domain.market import COLUMNS, Market
+from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
@@ -29,6 +31,7 @@ from fastws.endpoints.monitor import Monitor
 from fastws.endpoints.system_settings import SystemSettings
 from fastws.endpoints.test import Test
 from fastws.endpoints.token_data import TokenData
+from fastws.endpoints.token_data.price_alerts import announce
 from fastws.errors import ConfigError
 from fastws.gateway import Proxies
 from fastws.hub import Hub
@@ -42,6 +45,7 @@ from fastws.sources.simulated import Simulated
 from fastws.store.challenges import Challenges
 from fastws.store.connections import ConnectionLog
 from fastws.store.pool import Database
+from fastws.store.price_alerts import PriceAlertRows
 from fastws.store.sessions import RevokedSessions
 from fastws.store.users import Users
 
@@ -77,6 +81,8 @@ class Rooms:
         self.status = SystemStatus(self.hub, clock, __version__)
         self.status.follow(self.settings)
         self.market = self._market()
+        self.price_alerts = PriceAlerts(self.market, PriceAlertRows(self.database))
+        self.price_alerts.on_fired.append(partial(announce, self.hub))
         self.source = _source(config, self.market, self.database)
         self.endpoints = self._endpoints()
         _check_operations(self.endpoints)
@@ -111,7 +117,12 @@ class Rooms:
     def _endpoints(self) -> list[Endpoint]:
         return [
             Monitor(self._base("monitor"), self.status, self.settings),
-            TokenData(self._base("token_data"), self.market, self.config.market),
+            TokenData(
+                self._base("token_data"),
+                self.market,
+                self.config.market,
+                price_alerts=self.price_alerts,
+            ),
             SystemSettings(self._base("system_settings"), self.settings),
             Test(self._base("test"), lambda: len(self.connections)),
         ]

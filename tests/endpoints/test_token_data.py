@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from fastws._core.table import Table
-from fastws.config import LimitsConfig, MarketConfig
+from fastws.config import LimitsConfig
 from fastws.domain.market import COLUMNS, Market, Token
-from fastws.endpoints.token_data import TokenData
 from fastws.endpoints.token_data import lists as room
+from tests.endpoints.books import make_token_data
 from tests.fakes import ADMIN, USER, Clock, ask, make_base, make_hub, opened
 
 SOL = "So11111111111111111111111111111111111111112"
@@ -28,7 +28,7 @@ class World:
         self.market = Market(Table("tokens", COLUMNS, epoch=1), self.clock)
         self.hub.add_table(self.market.table, 100)
         base = make_base(self.hub, self.clock, limits=self.limits)
-        self.endpoint = TokenData(base, self.market, MarketConfig())
+        self.endpoint = make_token_data(base, self.market)
         self.market.upsert(Token(address=SOL, symbol="SOL", name="Solana", decimals=9))
         for symbol in SYMBOLS[1:]:
             self.market.upsert(Token(address=f"{symbol}Mint", symbol=symbol))
@@ -84,7 +84,7 @@ class TestOpening:
         world = World()
         market = Market(Table("tokens", COLUMNS, epoch=1), world.clock)
         hub = make_hub(world.clock)
-        endpoint = TokenData(make_base(hub, world.clock), market, MarketConfig())
+        endpoint = make_token_data(make_base(hub, world.clock), market)
         _, _, frames = await opened(endpoint)
         assert frames[2]["data"] == []
 
