@@ -37,6 +37,9 @@ TWINLESS = {
     "BinaryEncoder": "compared through the frames of the Follower",
     "JsonEncoder": "compared through the frames of the Follower",
     "Buckets": "buckets by key; each of them is a Bucket",
+    "Cork": "a list of lines and a slice of them",
+    "Line": "compared with the bytes that arrive",
+    "Traffic": "two numbers",
     "Socket": "compared with the twin of the messages it carries",
 }
 """Compiled classes without a readable twin, and why they need none."""

@@ -4,6 +4,8 @@ from typing import Any, Final, Protocol, type_check_only
 from picows import WSFrame, WSListener, WSTransport
 from typing_extensions import disjoint_base
 
+from fastws._core.deflate import Deflater
+from fastws._core.line import Cork, Line
 from fastws._core.wheel import Wheel
 
 CLOSE_SECONDS: Final[float]
@@ -20,12 +22,16 @@ class Socket(WSListener):
         self,
         opened: Callable[[Socket], Receiver],
         wheel: Wheel,
+        cork: Cork,
         *,
         max_message: int,
         max_fragments: int = 64,
         frame_rate: float = 200.0,
         frame_burst: float = 1000.0,
+        deflater: Deflater | None = None,
     ) -> None: ...
+    @property
+    def line(self) -> Line: ...
     @property
     def rtt_ms(self) -> float: ...
     @property

@@ -1,29 +1,26 @@
 """One client's socket above picows: whole messages in, frames out, and an end that comes.
 
 picows parses single frames; `Messages` makes messages of them. This room adds what needs the
-socket itself: a budget of frames, PONGs that are never piled up, writing without a copy, a
-closing handshake that is bounded in time, and what the wheel of pings asks to tell the slow from
-the gone. It knows nothing of JSON, users or channels. Source: RFC 6455; docs/architecture.md.
+socket itself: a budget of frames, PONGs that are never piled up, a closing handshake that is
+bounded in time, and what the wheel of pings asks to tell the slow from the gone. What it sends
+goes by its `Line`. It knows nothing of JSON, users or channels. Source: RFC 6455;
+docs/architecture.md.
 """
 
 import asyncio
 import logging
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
 from picows.picows cimport WSFrame, WSListener, WSTransport
 
 from fastws._core.limiter cimport Bucket
+from fastws._core.line cimport Cork, Line
 from fastws._core.messages cimport (
     BINARY, CLOSE, FAILURE, PING, PONG, TEXT, Event, Messages,
 )
-
-cdef extern from "<sys/uio.h>" nogil:
-    struct iovec:
-        void* iov_base
-        size_t iov_len
-    ssize_t writev(int fd, const iovec* parts, int count)
+from fastws._core.outbox import Outbox
 
 cdef extern from "<sys/ioctl.h>" nogil:
     int ioctl(int fd, unsigned long request, ...)
@@ -34,13 +31,13 @@ cdef extern from "<linux/sockios.h>" nogil:
 CLOSE_SECONDS = 0.5
 """Seconds between our CLOSE and the end of the socket, whatever the peer does."""
 
-cdef Py_ssize_t COPIED = 8192
 cdef int PROTOCOL_ERROR = 1002
 cdef int NO_STATUS = 1005
 cdef int ABNORMAL = 1006
 cdef int POLICY = 1008
 cdef int PING_BYTES = 10
 cdef int RECORD_BYTES = 128  # what TLS may add to a ping
+cdef double INFLATED = 8192  # bytes that cost as much as a frame to whoever sends them compressed
 
 log = logging.getLogger("fastws.socket")
 
@@ -55,33 +52,40 @@ cdef class Socket(WSListener):
 
     cdef object _opened
     cdef object _receiver
-    cdef object _size_waiting    # the transport's get_write_buffer_size
     cdef WSTransport _ws
     cdef object _wheel
+    cdef Cork _cork
+    cdef readonly Line line      # None before the handshake
     cdef object _clock
     cdef Messages _messages
     cdef Bucket _frames
+    cdef object _deflater        # None: compression was not agreed on
+    cdef object _outbox          # of long texts, if it was
+    cdef Py_ssize_t _least       # bytes of a long text
     cdef bytes _owed             # payload of the latest PING that waits for a drained socket
     cdef object _abort_timer
-    cdef int _fd                 # -1 before the handshake, under TLS, and once it is over
     cdef bint _closing
     cdef int _code               # what the end was about, 0 while it is open
     cdef str _reason
     cdef double _heard
     cdef double _pinged          # when the PING went out that is not answered; 0 if none is
-    cdef long long _written
     cdef long long _taken        # bytes the peer had taken when it was pinged
     cdef readonly double rtt_ms
 
-    def __init__(self, opened, wheel, *, Py_ssize_t max_message,
-                 int max_fragments=64, double frame_rate=200.0, double frame_burst=1000.0):
-        """Sizes in bytes, rates in frames of any kind a second."""
+    def __init__(self, opened, wheel, Cork cork not None, *, Py_ssize_t max_message,
+                 int max_fragments=64, double frame_rate=200.0, double frame_burst=1000.0,
+                 deflater=None):
+        """Sizes in bytes, rates in frames of any kind a second.
+
+        With a ``deflater`` messages may be compressed in both directions.
+        """
         self._opened = opened
         self._wheel = wheel
         self._clock = wheel.clock
-        self._messages = Messages(max_message, max_fragments)
+        self._cork = cork
+        self._messages = Messages(max_message, max_fragments, deflater is not None)
+        self._deflater = deflater
         self._frames = Bucket(frame_rate, frame_burst)
-        self._fd = -1
         self._reason = ""
 
     # -- what a connection does with it ----------------------------------------------------
@@ -94,17 +98,22 @@ cdef class Socket(WSListener):
     @property
     def pending(self):
         """Bytes taken from us that the kernel has not taken yet."""
-        return self._waiting()
+        cdef Py_ssize_t held = 0 if self._outbox is None else self._outbox.held
+        return held if self.line is None else self.line.pending + held
 
     @property
     def writable(self):
         """Whether nothing is pending."""
-        return self._ws is not None and not self._closing and self._waiting() == 0
+        return self.line is not None and self.line.open and not self.line.full
 
     def send(self, bytes data not None, bint binary=False):
         """Send one message; nothing happens once the end has begun."""
-        if self._ws is not None and not self._closing:
-            self._frame(BINARY if binary else TEXT, data)
+        if self.line is None:
+            return
+        if self._outbox is None or ((binary or len(data) < self._least) and not self._outbox.held):
+            self.line.send(data, BINARY if binary else TEXT)
+        else:
+            self._outbox.send(data, binary)
 
     def close(self, int code, str reason not None):
         """Send CLOSE and take no more messages; the socket is gone within `CLOSE_SECONDS`."""
@@ -117,6 +126,7 @@ cdef class Socket(WSListener):
         """Drop the socket now."""
         if self._ws is not None:
             self._closing = True
+            self.line.forget()
             self._ws.underlying_transport.abort()
 
     def pause_reading(self):
@@ -137,9 +147,12 @@ cdef class Socket(WSListener):
         underlying = transport.underlying_transport
         underlying.set_write_buffer_limits(high=0)
         self._ws = transport
-        self._size_waiting = underlying.get_write_buffer_size
-        if not transport.is_secure:
-            self._fd = transport._socket
+        self.line = Line(
+            self._cork, transport._tr_write, -1 if transport.is_secure else transport._socket,
+            underlying.is_closing, underlying.get_write_buffer_size)
+        if self._deflater is not None:
+            self._outbox = Outbox(self._deflater, self.line, self._go_on)
+            self._least = self._outbox.least
         self._heard = self._clock()
         self._wheel.put(self, self._heard + self._wheel.idle)
         opened, self._opened = self._opened, None
@@ -158,9 +171,12 @@ cdef class Socket(WSListener):
             self._refuse(POLICY, "Message rate limit exceeded")
             return
         event = self._messages.take(<int> frame.msg_type, frame.fin,
-                                    frame.rsv1 or frame.rsv2 or frame.rsv3,
+                                    frame.rsv1 << 2 | frame.rsv2 << 1 | frame.rsv3,
                                     frame.payload_ptr, frame.payload_size)
         if event == TEXT or event == BINARY:
+            if self._messages.inflated and self._frames.take(now, self._messages.inflated / INFLATED):
+                self._refuse(POLICY, "Message rate limit exceeded")
+                return
             data, self._messages.data = self._messages.data, b""
             if self._receiver is not None:
                 self._receiver.receive(data, event == BINARY)
@@ -176,27 +192,37 @@ cdef class Socket(WSListener):
     cpdef on_ws_disconnected(self, WSTransport transport):
         """The socket is gone."""
         self._closing = True
-        self._fd = -1
+        if self.line is not None:
+            self.line.forget()
         self._wheel.drop(self)
         if self._abort_timer is not None:
             self._abort_timer.cancel()
             self._abort_timer = None
+        if self._outbox is not None:
+            self._outbox.drop()
         receiver, self._receiver = self._receiver, None
-        self._ws = None
-        self._size_waiting = None
+        self._ws = self._outbox = self._deflater = None
         if receiver is not None:
             receiver.closed(self._code or ABNORMAL, self._reason)
 
     cpdef pause_writing(self):
-        """The socket is full; whoever writes asks ``writable``."""
+        """The socket is full."""
+        if self.line is not None:
+            self.line.full = True
 
     cpdef resume_writing(self):
         """The socket has taken everything."""
+        if self.line is not None:
+            self.line.full = self._outbox is not None and self._outbox.held
+            if not self.line.full:
+                self._go_on()
+
+    def _go_on(self):
         if self._closing:
             return
         if self._owed is not None:
             owed, self._owed = self._owed, None
-            self._frame(PONG, owed)
+            self.line.send(owed, PONG)
         if self._receiver is not None:
             self._receiver.drained()
 
@@ -204,10 +230,10 @@ cdef class Socket(WSListener):
 
     cdef object _pong(self, bytes payload):
         # Only the latest PING needs an answer (section 5.5.3): nothing piles up.
-        if self._waiting():
+        if self.line.full:
             self._owed = payload
         else:
-            self._frame(PONG, payload)
+            self.line.send(payload, PONG)
 
     cdef object _ponged(self, bytes payload, double now):
         cdef double sent
@@ -231,7 +257,10 @@ cdef class Socket(WSListener):
         self.pause_reading()
 
     cdef object _say_close(self, bytes body):
-        self._frame(CLOSE, body)
+        if self._outbox is not None:
+            self._outbox.let_go()
+        self.line.send(body, CLOSE)
+        self.line.end()
         self._ws.is_close_frame_sent = True  # or picows would say it again
         self._abort_soon()
 
@@ -272,7 +301,7 @@ cdef class Socket(WSListener):
     cdef object _ping(self, double now):
         self._taken = self._taken_by_peer()
         self._pinged = now
-        self._frame(PING, PyBytes_FromStringAndSize(<char*> &now, sizeof(double)))
+        self.line.send(PyBytes_FromStringAndSize(<char*> &now, sizeof(double)), PING)
 
     cdef bint _progressed(self) except *:
         """Whether the peer took more than the PING since that went out."""
@@ -284,43 +313,7 @@ cdef class Socket(WSListener):
         cdef int queued = 0
         if ioctl(self._ws._socket, SIOCOUTQ, &queued) < 0:
             queued = 0
-        return self._written - self._waiting() - queued
-
-    # -- writing ---------------------------------------------------------------------------
-
-    cdef Py_ssize_t _waiting(self) except? -1:
-        return 0 if self._size_waiting is None else self._size_waiting()
-
-    cdef object _frame(self, int opcode, bytes data):
-        """Write one frame: straight to the kernel if it takes it, else by the transport.
-
-        The payload is never copied when it is large, and nothing handed to the transport is
-        ever overwritten (picows' own buffer would be, under a full socket).
-        """
-        cdef unsigned char head[10]
-        cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
-        cdef Py_ssize_t first = _head(head, opcode, size)
-        cdef Py_ssize_t sent = 0
-        cdef iovec parts[2]
-        if self._ws.is_disconnected or self._ws.underlying_transport.is_closing():
-            return
-        self._written += first + size
-        if self._fd >= 0 and self._waiting() == 0:
-            parts[0].iov_base, parts[0].iov_len = <void*> head, first
-            parts[1].iov_base, parts[1].iov_len = <void*> PyBytes_AS_STRING(data), size
-            sent = writev(self._fd, parts, 2)
-            if sent == first + size:
-                return
-            if sent < 0:
-                sent = 0  # full, or broken: the transport finds out which
-        write = self._ws._tr_write
-        if sent >= first:
-            write(memoryview(data)[sent - first:])
-        elif size <= COPIED:
-            write(PyBytes_FromStringAndSize(<char*> head + sent, first - sent) + data)
-        else:
-            write(PyBytes_FromStringAndSize(<char*> head + sent, first - sent))
-            write(data)
+        return self.line.accepted - queued
 
     # -- picows' logger --------------------------------------------------------------------
 
@@ -350,6 +343,8 @@ cdef class Socket(WSListener):
             self._end(found[0], str(found[1]))
         else:
             self._end(PROTOCOL_ERROR, "Protocol error")
+        if self.line is not None:
+            self.line.end()  # before picows writes its CLOSE
         self.pause_reading()
         self._abort_soon()
 
@@ -358,24 +353,9 @@ cdef class Socket(WSListener):
         log.exception(message, *args)
         if not self._closing:
             self._end(1011, "Internal error")
+            if self.line is not None:
+                self.line.end()
             self._abort_soon()
-
-
-cdef Py_ssize_t _head(unsigned char* head, int opcode, Py_ssize_t size) noexcept:
-    """A server's frame head (RFC 6455 section 5.2): FIN, no mask, the shortest length."""
-    cdef int shift
-    head[0] = 0x80 | opcode
-    if size < 126:
-        head[1] = <unsigned char> size
-        return 2
-    if size < 65536:
-        head[1] = 126
-        head[2], head[3] = <unsigned char> (size >> 8), <unsigned char> (size & 0xFF)
-        return 4
-    head[1] = 127
-    for shift in range(8):
-        head[2 + shift] = <unsigned char> ((size >> (56 - 8 * shift)) & 0xFF)
-    return 10
 
 
 def _close_body(int code, str reason):

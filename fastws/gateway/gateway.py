@@ -13,6 +13,8 @@ from typing import Final
 
 import structlog
 
+from fastws._core.deflate import Deflater
+from fastws._core.line import Cork
 from fastws._core.wheel import Wheel
 from fastws.config import GatewayConfig, LimitsConfig, ServerConfig
 from fastws.errors import StartError
@@ -39,6 +41,8 @@ class Gateway:
         door: Door,
         http: Http,
         wheel: Wheel,
+        cork: Cork,
+        deflater: Deflater,
         *,
         server: ServerConfig,
         gateway: GatewayConfig,
@@ -56,6 +60,8 @@ class Gateway:
             door=door,
             http=http,
             wheel=wheel,
+            cork=cork,
+            deflater=deflater,
             config=gateway,
             limits=limits,
             proxies=proxies,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 import structlog
 from msgspec import Struct, field
 
+from fastws._core.deflate import Deflater
+from fastws._core.line import Cork
 from fastws._core.socket import Socket
 from fastws._core.wheel import Wheel
 from fastws.config import GatewayConfig, LimitsConfig
@@ -74,6 +76,8 @@ class World(Struct, frozen=True, kw_only=True):
     door: Door
     http: Http
     wheel: Wheel
+    cork: Cork
+    deflater: Deflater
     config: GatewayConfig
     limits: LimitsConfig
     proxies: Proxies
@@ -259,18 +263,22 @@ class Peek(asyncio.Protocol):
                 raise  # picows closes with 1011 and says nothing of why
 
         most = endpoint.base.settings.max_message
+        deflate = handshake.deflate if endpoint.base.settings.deflate else None
         socket = Socket(
             opened,
             world.wheel,
+            world.cork,
             max_message=most,
             max_fragments=limits.fragments,
             frame_rate=limits.frames_per_second,
             frame_burst=limits.frames_burst,
+            deflater=world.deflater if deflate else None,
         )
         self._settled()
         self._over = True
         rest = bytes(self._received)
-        hand_over(self._transport, handshake, rest, socket, most, self._lease.release)
+        gone = self._lease.release
+        hand_over(self._transport, handshake, rest, socket, most, gone, deflate)
 
     # ── the end ─────────────────────────────────────────────────────────────────────────
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from picows import WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol
 
+from fastws._core.line import Cork
 from fastws._core.socket import CLOSE_SECONDS, Socket
 from fastws._core.wheel import Wheel
 from fastws.errors import Close
@@ -181,6 +182,7 @@ async def test_a_ping_flood_without_reading_piles_nothing_up() -> None:
     wired = Wired()
     wired.transport.stuck = True
     wired.socket.send(b"waits")
+    wired.cork.flush()
     for number in range(1000):
         wired.feed(masked(0x89, b"%d" % number))
     assert wired.transport.waiting == 7, "only what waited before"
@@ -193,6 +195,7 @@ async def test_a_drained_socket_tells_its_connection() -> None:
     wired = Wired()
     wired.transport.stuck = True
     wired.socket.send(b"x" * 100)
+    wired.cork.flush()
     assert (wired.socket.pending, wired.socket.writable) == (102, False)
     wired.transport.drain()
     assert (wired.drains, wired.socket.pending, wired.socket.writable) == (1, 0, True)
@@ -289,6 +292,7 @@ class Served:
     def __init__(self) -> None:
         self.sockets: list[Socket] = []
         self.wheel = Wheel(30, 20)
+        self.cork = Cork()
         self.drains = asyncio.Event()
 
     def receive(self, data: bytes, binary: bool) -> None:
@@ -305,7 +309,7 @@ class Served:
         return self
 
     def protocol(self) -> WSProtocol:
-        socket = Socket(self._opened, self.wheel, max_message=1 << 20)
+        socket = Socket(self._opened, self.wheel, self.cork, max_message=1 << 20)
 
         def accept(request: object) -> WSUpgradeResponseWithListener:
             return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(), socket)

@@ -9,6 +9,7 @@ from typing import Any
 from picows import WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol
 
+from fastws._core.line import Cork
 from fastws._core.socket import Socket
 from fastws._core.wheel import Wheel
 from tests.fakes import Clock
@@ -89,7 +90,9 @@ class ListTransport(asyncio.Transport):
         assert not self._closing, "nothing may be written to a closed transport"
         self.written += data
         if self.stuck:
-            self.waiting += len(data)
+            full, self.waiting = self.waiting > 0, self.waiting + len(data)
+            if not full:
+                self.protocol.pause_writing()
 
     def drain(self, size: int | None = None) -> None:
         """The peer reads ``size`` bytes of what waits, or everything."""
@@ -138,7 +141,8 @@ class Wired:
         self.drains = 0
         self.transport = ListTransport()
         settings = {"max_message": 1 << 20, "frame_burst": 1e6, "frame_rate": 1e6} | options
-        self.socket = Socket(self._opened, self.wheel, **settings)
+        self.cork = Cork()
+        self.socket = Socket(self._opened, self.wheel, self.cork, **settings)
         protocol = WSProtocol(
             None, None, False, self._accept, self.socket, True, None, False, 0, 0,
             WSAutoPingStrategy.PING_WHEN_IDLE, False, settings["max_message"], None, 2048,
@@ -175,7 +179,8 @@ class Wired:
             data = data[size:]
 
     def sent(self) -> list[tuple[int, bytes]]:
-        """The frames written since the last call."""
+        """The frames written since the last call, and those that would leave with this turn."""
+        self.cork.flush()
         found = frames_of(bytes(self.transport.written))
         self.transport.written.clear()
         return found

@@ -11,6 +11,8 @@ import msgspec
 import orjson
 from aiohttp import web
 
+from fastws._core.deflate import Deflater
+from fastws._core.line import Cork
 from fastws._core.wheel import Wheel
 from fastws.config import EndpointConfig, GatewayConfig, LimitsConfig, ServerConfig
 from fastws.connection import Allowances, Connection, Peer
@@ -163,8 +165,8 @@ class FakeDoor:
 class Edge:
     """The gateway, its door and its pages."""
 
-    def __init__(self, door: FakeDoor, gateway: Gateway, clock: Clock) -> None:
-        self.door, self.gateway, self.clock = door, gateway, clock
+    def __init__(self, door: FakeDoor, gateway: Gateway, deflater: Deflater, clock: Clock) -> None:
+        self.door, self.gateway, self.deflater, self.clock = door, gateway, deflater, clock
         self.clients: list[Client] = []
 
     async def client(self, data: bytes = b"", source: str | None = None, **options: Any) -> Client:
@@ -230,11 +232,13 @@ async def edge(
     app.router.add_route("*", "/broken", _broken)
     runner = web.AppRunner(app, handle_signals=False)
     await runner.setup()
-    door, clock = FakeDoor(), clock or Clock(100.0)
+    door, deflater, clock = FakeDoor(), Deflater(), clock or Clock(100.0)
     made = Gateway(
         door,
         protocol_factory(runner),
         Wheel(30.0, 20.0),
+        Cork(),
+        deflater,
         server=msgspec.structs.replace(ServerConfig(port=0), **(server or {})),
         gateway=GatewayConfig(**gateway),
         limits=LimitsConfig(),
@@ -242,7 +246,7 @@ async def edge(
         clock=clock,
     )
     await made.start()
-    this = Edge(door, made, clock)
+    this = Edge(door, made, deflater, clock)
     try:
         yield this
     finally:

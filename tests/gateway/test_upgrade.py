@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from picows.picows import WSListener
 
+from fastws._core.line import Cork
 from fastws._core.socket import Socket
 from fastws._core.wheel import Wheel
 from fastws.gateway.handshake import read
@@ -43,9 +44,11 @@ class Handed:
         self.gone = 0
         self.receiver: Receiver
         self.full_after = full_after
-        socket = Socket(self._opened, Wheel(30.0, 20.0, Clock()), max_message=1 << 16)
+        cork = Cork()
+        socket = Socket(self._opened, Wheel(30.0, 20.0, Clock()), cork, max_message=1 << 16)
         found = read(parse(handshake(**fields)[:-4]))
-        hand_over(self.transport, found, rest, socket, 1 << 16, self._gone)
+        hand_over(self.transport, found, rest, socket, 1 << 16, self._gone, found.deflate)
+        cork.flush()
         self.head, _, self.written = bytes(self.transport.written).partition(b"\r\n\r\n")
 
     def _opened(self, socket: Socket) -> Receiver:
@@ -57,6 +60,12 @@ class Handed:
 
     def _gone(self) -> None:
         self.gone += 1
+
+
+async def test_what_is_agreed_on_compression_is_said() -> None:
+    agreed = b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_"
+    assert agreed in Handed(**{"Sec-WebSocket-Extensions": "permessage-deflate"}).head
+    assert b"Extensions" not in Handed(**{"Sec-WebSocket-Extensions": "other"}).head
 
 
 async def test_the_answer() -> None:
