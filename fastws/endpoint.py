@@ -20,7 +20,7 @@ from fastws.command import Command, command, commands_of
 from fastws.config import EndpointConfig, LimitsConfig
 from fastws.connection import Connection
 from fastws.errors import Close, Code, StoreUnavailable, WireError
-from fastws.hub import Channel, Hub, Subscription
+from fastws.hub import Channel, Hub, Subscription, TableSubscription
 from fastws.identity import Authority, Identity, Role
 from fastws.metrics import Stats
 from fastws.wire import Message, Reply
@@ -260,6 +260,11 @@ class Endpoint:
         self._subscription(conn, msg.channel).resume()
         return Reply("resumed", channel=msg.channel)
 
+    @command("resync", invalid=Code.INVALID_SUBSCRIPTION)
+    async def resync(self, conn: Connection, msg: wire.Pause) -> None:
+        """Begin a table again with a snapshot: the client's copy does not agree."""
+        self._subscription(conn, msg.channel).resync()
+
     @command("refresh", invalid=Code.INVALID_TOKEN)
     async def refresh(self, conn: Connection, msg: wire.Refresh) -> Reply:
         """Renew the identity on the open socket with a new token of the same wallet.
@@ -292,45 +297,38 @@ class Endpoint:
         policy.check_name(msg.channel)
         if not self._may(conn, msg.channel):
             raise policy.refusal()
-        if msg.format not in (UNSET, "legacy"):
-            raise WireError(Code.UNKNOWN_FORMAT, f"Unknown format: {str(msg.format)[:32]}")
-        since = None if msg.since is UNSET else msg.since
-        subscription = self.attach(conn, msg.channel, since, msg.id)
-        if since is None or not subscription.recovered:
+        subscription = self.attach(conn, msg.channel, msg)
+        resumed = msg.since is not UNSET and subscription.recovered
+        if not (resumed or isinstance(subscription, TableSubscription)):
             await self._send_initial(conn, msg.channel)
         subscription.open()
 
     def attach(
-        self,
-        conn: Connection,
-        label: str,
-        since: wire.Since | None = None,
-        id: int | str | None = None,
+        self, conn: Connection, label: str, asked: wire.Subscribe | None = None
     ) -> Subscription:
         """Join and confirm; nothing of the channel is sent before ``open()``."""
-        subscription = self.join(conn, label, since)
+        subscription = self.join(conn, label, asked)
         fields: dict[str, Any] = {"channel": label, **subscription.describe()}
-        conn.reply(Reply("subscription_confirmed", **fields), id)
+        conn.reply(Reply("subscription_confirmed", **fields), asked.id if asked else None)
         return subscription
 
-    def join(self, conn: Connection, label: str, since: wire.Since | None = None) -> Subscription:
+    def join(
+        self, conn: Connection, label: str, asked: wire.Subscribe | None = None
+    ) -> Subscription:
         """The connection's subscription of a channel, made if there is none; says nothing.
 
-        Raises `WireError` for an unknown channel or one too many.
+        Raises `WireError` for an unknown channel, one too many, or what cannot be had of it.
         """
         channel = self.channel(label)
         if channel is None:
             raise WireError(Code.UNKNOWN_CHANNEL, f"Unknown channel: {label}")
-        subscription = conn.subscriptions.get(label)
-        if subscription is None:
+        held = conn.subscriptions.get(label)
+        if held is None:
             self._check_room(conn, label)
-            subscription = self.hub.attach(conn, channel, since)
-            conn.subscriptions[label] = subscription
+        asked = asked or wire.Subscribe(channel=label)
+        conn.subscriptions[label] = subscription = self.hub.follow(conn, channel, asked, held)
+        if held is None:
             conn.grouped += self._is_grouped(label)
-        elif since is not None:
-            fresh = self.hub.attach(conn, channel, since)  # a refused one leaves the old alone
-            subscription.close()
-            conn.subscriptions[label] = subscription = fresh
         return subscription
 
     async def drop(self, conn: Connection, label: str) -> None:

@@ -81,7 +81,7 @@ class Unsubscribe(Message):
 
 
 class Pause(Message):
-    """``pause`` / ``resume``: keep the subscription, stop or restart its frames."""
+    """``pause`` / ``resume`` / ``resync``: stop, restart or renew a subscription's frames."""
 
     channel: str
 

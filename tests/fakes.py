@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from fastws._core.line import Cork, Line
 from fastws.broker import MemoryBroker
 from fastws.config import EndpointConfig, LimitsConfig
 from fastws.connection import Allowances, Connection, Peer
@@ -13,6 +14,29 @@ from fastws.endpoint import Base
 from fastws.hub import Hub
 from fastws.identity import ANONYMOUS, Identity, Role
 from fastws.metrics import Stats
+
+
+def frame_size(data: bytes) -> int:
+    """Bytes of the first frame of what a server wrote; 0 while it is not whole."""
+    if len(data) < 2:
+        return 0
+    front = {126: 4, 127: 10}.get(data[1], 2)
+    size = front + (data[1] if front == 2 else int.from_bytes(data[2:front], "big"))
+    return size if len(data) >= size else 0
+
+
+def frames_of(data: bytes) -> list[tuple[int, bytes]]:
+    """The frames a server wrote: opcode and payload each."""
+    found = []
+    while data:
+        size = frame_size(data)
+        assert size, "a frame was cut"
+        assert data[0] & 0xF0 == 0x80, "a server's frame is whole and unmasked"
+        front = {126: 4, 127: 10}.get(data[1], 2)
+        found.append((data[0] & 0x0F, data[front:size]))
+        data = data[size:]
+    return found
+
 
 USER = Identity(wallet="UserWa11et", role=Role.USER, session_id="u", source="header")
 ADMIN = Identity(wallet="AdminWa11et", role=Role.ADMIN, session_id="a", source="header")
@@ -22,26 +46,50 @@ class RecordingOutlet:
     """An outlet that keeps what is sent; ``stuck`` makes it behave like a full socket."""
 
     def __init__(self) -> None:
-        self.frames: list[bytes] = []
+        self.line = Line(Cork(lambda step: None), self._written)
         self.closed: tuple[int, str] | None = None
         self.stuck = False
-        self.held = 0
         self.reading = True
         self.rtt_ms = 0.0
+        self._held = 0
+        self._sent = b""
+        self._frames: list[bytes] = []
+
+    @property
+    def frames(self) -> list[bytes]:
+        """Payloads that were sent, in order; a test may clear the list."""
+        self.line.flush()
+        return self._frames
+
+    @property
+    def held(self) -> int:
+        return self._held
+
+    @held.setter
+    def held(self, size: int) -> None:
+        self._held = size
+        self.line.full = size > 0
 
     @property
     def pending(self) -> int:
-        return self.held
+        return self._held
 
     @property
     def writable(self) -> bool:
-        return not self.held
+        return not self._held
 
     def send(self, data: bytes, binary: bool = False) -> None:
         assert self.closed is None, "nothing may be sent after close"
-        self.frames.append(data)
+        self.line.send(data, 2 if binary else 1)
         if self.stuck:
             self.held += len(data)
+
+    def _written(self, data: bytes) -> None:
+        self._sent += data
+        while size := frame_size(self._sent):
+            (frame,) = frames_of(self._sent[:size])
+            self._frames.append(frame[1])
+            self._sent = self._sent[size:]
 
     def close(self, code: int, reason: str) -> None:
         assert self.closed is None, "closed twice"

@@ -323,7 +323,7 @@ class TestBuiltIn:
 
     def test_the_list_of_built_in_commands(self) -> None:
         assert {
-            *("heartbeat", "ping", "subscribe", "unsubscribe", "pause", "resume"),
+            *("heartbeat", "ping", "subscribe", "unsubscribe", "pause", "resume", "resync"),
             *("refresh", "limits"),
         } == BUILT_IN
 

@@ -10,10 +10,18 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import zstandard
+
 __all__ = ["BadFrame", "Block", "Change", "Columns", "Frame", "blocks", "read", "read_json"]
 
 TABLE: Final = 1
 """Type of the block that is a table frame."""
+
+PACKED: Final = 2
+"""Type of a block whose content is a zstd frame of blocks."""
+
+MOST_UNPACKED: Final = 4 * 2**20
+"""Bytes that a packed block may become."""
 
 SNAPSHOT, RELATIVE, CHECKSUM, REMOVED, SKIPPED, PARTIAL = 1, 2, 4, 8, 16, 32
 MASKED, ABSOLUTE, FULL = 3, 4, 5
@@ -139,13 +147,33 @@ def _row(number: int) -> int:
     return number
 
 
-def blocks(message: bytes) -> Iterator[Block]:
-    """The blocks of a binary message, in order."""
+def blocks(message: bytes, packed: bool = True) -> Iterator[Block]:
+    """The blocks of a binary message, in order, those that were packed included.
+
+    `BadFrame` for what cannot be read, unpacks to more than `MOST_UNPACKED` bytes, or is packed
+    twice (``packed``: whether it may be).
+    """
     reader = _Reader(message)
     while not reader.ended:
         inner = _Reader(reader.take(reader.varint()))
-        kind, channel = inner.byte(), inner.varint()
-        yield Block(kind, channel, inner.data[inner.at :])
+        kind = inner.byte()
+        if kind != PACKED:
+            channel = inner.varint()
+            yield Block(kind, channel, inner.data[inner.at :])
+        elif packed:
+            yield from blocks(_unpacked(inner.data[inner.at :]), packed=False)
+        else:
+            raise BadFrame("a packed block within a packed block")
+
+
+def _unpacked(data: bytes) -> bytes:
+    try:
+        size = zstandard.frame_content_size(data)
+        if not 0 <= size <= MOST_UNPACKED:
+            raise BadFrame(f"a packed block of {size} bytes")
+        return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise BadFrame(f"a packed block that cannot be read: {error}") from None
 
 
 def read(body: bytes, columns: Columns) -> Frame:

@@ -18,6 +18,7 @@ import structlog
 from msgspec import Struct
 
 from fastws import wire
+from fastws._core.line import Line
 from fastws.config import LimitsConfig
 from fastws.connection.limits import Allowance
 from fastws.errors import Close, CloseCode, WireError
@@ -49,6 +50,10 @@ class Peer(Struct, frozen=True):
 
 class Outlet(Protocol):
     """Where a connection's bytes go."""
+
+    @property
+    def line(self) -> Line:
+        """Where frames leave that are written from C."""
 
     @property
     def pending(self) -> int:
@@ -115,7 +120,6 @@ class Connection:
         "identity",
         "limiter_hits",
         "messages_in",
-        "messages_out",
         "on_gone",
         "opened_at",
         "outlet",
@@ -154,7 +158,6 @@ class Connection:
         self.grouped = 0  # how many of them count as one channel (token.<SYMBOL>)
         self.state: Any = None  # whatever the endpoint keeps for this client
         self.messages_in = 0
-        self.messages_out = 0
         self.bytes_out = 0
         self.limiter_hits = 0
         self.close_code: int | None = None
@@ -257,6 +260,16 @@ class Connection:
             await asyncio.wait([self._pump])
 
     @property
+    def line(self) -> Line:
+        """Where its frames leave."""
+        return self.outlet.line
+
+    @property
+    def messages_out(self) -> int:
+        """Messages sent, whoever wrote them."""
+        return self.outlet.line.messages
+
+    @property
     def writable(self) -> bool:
         """Whether its socket has taken everything so far."""
         return self.close_code is None and self.outlet.writable
@@ -296,7 +309,6 @@ class Connection:
         if self.outlet.pending > self._limits.backlog_bytes:
             self.close(Close.BACKLOG)  # of what was sent before: one long list is no backlog
             return
-        self.messages_out += 1
         self.bytes_out += len(data)
         self.stats.sent(self.endpoint, len(data))
         self.outlet.send(data, binary)

@@ -9,9 +9,11 @@ broker does). Source: tables.md, "Streams" and "Subscription".
 from fastws.hub.channel import Channel, Subscriber, Subscription
 from fastws.hub.registry import Hub
 from fastws.hub.stream import Stream, StreamSubscription
+from fastws.hub.table import FORMATS, TableChannel, TableSubscription
 from fastws.hub.view import Sealable, View, ViewSubscription
 
 __all__ = [
+    "FORMATS",
     "Channel",
     "Hub",
     "Sealable",
@@ -19,6 +21,8 @@ __all__ = [
     "StreamSubscription",
     "Subscriber",
     "Subscription",
+    "TableChannel",
+    "TableSubscription",
     "View",
     "ViewSubscription",
 ]

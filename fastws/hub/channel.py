@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 
 import structlog
 
+from fastws._core.line import Line
+from fastws.errors import Code, WireError
 from fastws.wire import Since
 
 __all__ = ["Channel", "Subscriber", "Subscription"]
@@ -18,6 +20,10 @@ class Subscriber(Protocol):
     """What the hub needs of a connection."""
 
     id: str
+
+    @property
+    def line(self) -> Line:
+        """Where its frames leave, for those who write them from C."""
 
     @property
     def writable(self) -> bool:
@@ -59,6 +65,11 @@ class Channel:
     def attach(self, subscriber: Subscriber, since: Since | None) -> Subscription:
         """A subscription that delivers nothing before ``open()``."""
         raise NotImplementedError(self)
+
+    @property
+    def followers(self) -> int:
+        """Subscriptions now."""
+        return len(self.subscriptions)
 
     def deliver(self, now: float) -> Iterator[int]:
         """Deliver what is due, yielding the sends of each subscriber: a flush may pause there.
@@ -121,6 +132,11 @@ class Subscription:
     def drained(self) -> None:
         """The socket has taken everything: go on."""
         self.catch_up()
+
+    def resync(self) -> None:
+        """Begin again with a snapshot; `WireError` where there is none to be had."""
+        text = f"{self.channel.label} is not followed as a table in json or binary"
+        raise WireError(Code.INVALID_SUBSCRIPTION, text)
 
     def watch(self, now: float) -> float:
         """Seconds for which something waits and the socket has taken nothing."""

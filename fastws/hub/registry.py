@@ -8,15 +8,19 @@ import time
 from collections.abc import Callable
 
 import structlog
+from msgspec import UNSET
 
+from fastws._core import view as columns
+from fastws._core.table import Table
 from fastws.broker import Broker
 from fastws.config import LimitsConfig
-from fastws.errors import Unavailable
+from fastws.errors import Code, Unavailable, WireError
 from fastws.hub.channel import Channel, Subscriber, Subscription
 from fastws.hub.stream import Stream
+from fastws.hub.table import Resolve, TableChannel, TableSubscription
 from fastws.hub.view import Encode, Sealable, View
 from fastws.metrics import Histogram
-from fastws.wire import Since
+from fastws.wire import Subscribe
 
 __all__ = ["Hub"]
 
@@ -46,6 +50,7 @@ class Hub:
         self._monotonic = monotonic
         self._delays = delays or Histogram()  # from a seal or a publication to the writes
         self._channels: dict[str, Channel] = {}
+        self._shown: dict[str, columns.View] = {}  # all columns of a table, by its name
         self._tables: list[tuple[Sealable, float]] = []
         self._sealed_at: dict[int, float] = {}
         self._ids = itertools.count(1)
@@ -95,6 +100,35 @@ class Hub:
         self._channels[name] = made
         return made
 
+    def table(
+        self,
+        name: str,
+        table: Table,
+        encode: Encode,
+        interval: float,
+        *,
+        flush_ms: int,
+        resolve: Resolve,
+    ) -> TableChannel:
+        """A new channel of a table: deltas, and ``encode``'s frames for older clients."""
+        shown = self._shown.get(table.name)
+        if shown is None:
+            shown = self._shown[table.name] = columns.View(table)
+        made = TableChannel(
+            name,
+            next(self._ids),
+            table,
+            shown,
+            encode,
+            interval,
+            flush_ms=flush_ms,
+            most=self._limits.symbols,
+            monotonic=self._monotonic,
+            resolve=resolve,
+        )
+        self._channels[name] = made
+        return made
+
     def add_table(self, table: Sealable, flush_ms: int) -> None:
         """Seal ``table`` every ``flush_ms``."""
         self._tables.append((table, flush_ms / 1000))
@@ -108,11 +142,37 @@ class Hub:
         if isinstance(channel, Stream):
             channel.close()
 
-    def attach(
-        self, subscriber: Subscriber, channel: Channel, since: Since | None = None
+    def follow(
+        self,
+        subscriber: Subscriber,
+        channel: Channel,
+        asked: Subscribe,
+        held: Subscription | None = None,
     ) -> Subscription:
-        """Subscribe; nothing is delivered before the subscription is opened."""
-        return channel.attach(subscriber, since)
+        """Subscribe as ``asked``; nothing is delivered before the subscription is opened.
+
+        ``held`` is what the subscriber has of this channel: it stays, is changed, or is closed
+        for another. A refused one leaves it alone. Raises `WireError`.
+        """
+        deltas = asked.format in ("json", "binary")
+        if not deltas and asked.format not in (UNSET, "legacy"):
+            raise WireError(Code.UNKNOWN_FORMAT, f"Unknown format: {str(asked.format)[:32]}")
+        since = None if asked.since is UNSET else asked.since
+        if deltas and isinstance(channel, TableChannel):
+            if isinstance(held, TableSubscription) and held.format == asked.format and not since:
+                held.change(asked)
+                return held
+            made: Subscription = channel.follow(subscriber, asked)
+        elif deltas and channel.kind == "table":
+            text = f"{channel.label} has older frames only; follow rows of a list of tokens"
+            raise WireError(Code.UNKNOWN_FORMAT, text)
+        elif held is None or isinstance(held, TableSubscription) or since:
+            made = channel.attach(subscriber, since)
+        else:
+            return held
+        if held is not None:
+            held.close()
+        return made
 
     # ── the flush ───────────────────────────────────────────────────────────────────────
 
@@ -129,7 +189,7 @@ class Hub:
         return sum(channel.flush(now) for channel in self._in_order())
 
     def _in_order(self) -> list[Channel]:
-        followed = [channel for channel in self._channels.values() if channel.subscriptions]
+        followed = [channel for channel in self._channels.values() if channel.followers]
         followed.sort(key=lambda channel: channel.kind != "stream")
         return followed
 

@@ -158,7 +158,7 @@ def _states(rooms: Rooms) -> Labelled:
 def _followers(rooms: Rooms) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for channel in rooms.hub.channels:
-        found[channel.kind] += len(channel.subscriptions)
+        found[channel.kind] += channel.followers
     return found
 
 

@@ -15,6 +15,7 @@ export interface Messages {
     | { type: "ping"; id?: number | string; timestamp?: unknown }
     | { type: "refresh"; id?: number | string; token: string }
     | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
     | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
     | { type: "unsubscribe"; id?: number | string; channel: string }
     | { type: "get_system_status"; id?: number | string }
@@ -30,6 +31,7 @@ export interface Messages {
     | { type: "ping"; id?: number | string; timestamp?: unknown }
     | { type: "refresh"; id?: number | string; token: string }
     | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
     | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
     | { type: "unsubscribe"; id?: number | string; channel: string }
     | { type: "get_all_settings"; id?: number | string }
@@ -48,6 +50,7 @@ export interface Messages {
     | { type: "ping"; id?: number | string; timestamp?: unknown }
     | { type: "refresh"; id?: number | string; token: string }
     | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
     | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
     | { type: "unsubscribe"; id?: number | string; channel: string }
     | { type: "echo"; id?: number | string };
@@ -58,6 +61,7 @@ export interface Messages {
     | { type: "ping"; id?: number | string; timestamp?: unknown }
     | { type: "refresh"; id?: number | string; token: string }
     | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
     | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
     | { type: "unsubscribe"; id?: number | string; channel: string }
     | { type: "subscribe_tokens"; id?: number | string; symbols: Array<string> }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +65,15 @@ def test_a_json_frame_is_read_like_a_binary_one() -> None:
         (5, "k", 31, ((1, 0), 2, 3, 0.5, "")),
     ]
     assert not frame.relative
+
+
+def test_packed_blocks_are_opened_once_and_within_bounds() -> None:
+    def packed(data: bytes) -> bytes:
+        body = b"\x02" + zstandard.compress(data)
+        return bytes([len(body) & 127 | 128, len(body) >> 7]) + body
+
+    inner = b"\x04\x01\x07ab"
+    assert list(blocks(packed(inner) + inner)) == list(blocks(inner + inner))
+    for wrong in (packed(packed(inner)), packed(b"\x00" * (5 << 20)), b"\x04\x02abc"):
+        with pytest.raises(BadFrame):
+            list(blocks(wrong))

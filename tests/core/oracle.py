@@ -602,3 +602,41 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+class Lane:
+    """A subscriber of a stream: what it got, and why it may get nothing."""
+
+    def __init__(self) -> None:
+        self.cursor = 0
+        self.live = self.paused = self.full = False
+        self.got: list[bytes] = []
+
+
+class Fanout:
+    """Gives a message to everybody who stands before it and takes it."""
+
+    def __init__(self) -> None:
+        self.lanes: list[Lane] = []
+        self.skipped = 0
+
+    def add(self, lane: Lane) -> None:
+        self.lanes.append(lane)
+
+    def remove(self, lane: Lane) -> None:
+        lane.live = False
+        if lane in self.lanes:
+            self.lanes.remove(lane)
+
+    def publish(self, message: bytes, offset: int) -> int:
+        given = 0
+        for lane in self.lanes:
+            if not lane.live or lane.paused or lane.cursor != offset - 1:
+                continue
+            if lane.full:
+                self.skipped += 1
+                continue
+            lane.got.append(message)
+            lane.cursor = offset
+            given += 1
+        return given

@@ -12,7 +12,7 @@ from picows.picows import WSAutoPingStrategy, WSProtocol
 from fastws._core.line import Cork
 from fastws._core.socket import Socket
 from fastws._core.wheel import Wheel
-from tests.fakes import Clock
+from tests.fakes import Clock, frames_of
 
 HEAD = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -35,22 +35,6 @@ def masked(first: int, payload: bytes = b"", length: bytes | None = None) -> byt
     length = bytes([length[0] | 0x80]) + length[1:]
     body = bytes(byte ^ MASK[at % 4] for at, byte in enumerate(payload))
     return bytes([first]) + length + MASK + body
-
-
-def frames_of(data: bytes) -> list[tuple[int, bytes]]:
-    """The frames a server wrote: opcode and payload each."""
-    found = []
-    while data:
-        size, at = data[1], 2
-        if size == 126:
-            (size,), at = struct.unpack_from("!H", data, 2), 4
-        elif size == 127:
-            (size,), at = struct.unpack_from("!Q", data, 2), 10
-        assert data[0] & 0xF0 == 0x80, "a server's frame is whole and unmasked"
-        assert len(data) >= at + size, "a frame was cut"
-        found.append((data[0] & 0x0F, data[at : at + size]))
-        data = data[at + size :]
-    return found
 
 
 class _Descriptor:

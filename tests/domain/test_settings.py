@@ -67,7 +67,7 @@ class World:
         assert channel is not None, name
         self.flush()
         reader = Reader()
-        self.hub.attach(reader, channel).open()
+        channel.attach(reader, None).open()
         return reader
 
     def flush(self) -> None:

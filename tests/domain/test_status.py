@@ -80,7 +80,7 @@ class World:
         assert channel is not None
         self.hub.flush(self.clock.now)
         reader = Reader(self.clock)
-        self.hub.attach(reader, channel).open()
+        channel.attach(reader, None).open()
         return reader
 
     async def pass_time(self, seconds: float, step: float = 0.1) -> None:

@@ -125,7 +125,7 @@ class TestLists:
         world.pass_time(0.2)
         first = outlets[0].frames
         assert len(first) == 2
-        assert all(outlet.frames[at] is first[at] for outlet in outlets for at in (0, 1))
+        assert all(outlet.frames[at] == first[at] for outlet in outlets for at in (0, 1))
 
     async def test_subscribing_again_gets_the_list_again(self, world: World) -> None:
         conn, outlet, _ = await opened(world.endpoint)

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from fastws._core.line import Cork, Line
+
 
 class Reader:
     """A subscriber whose socket takes everything, or nothing while it is ``stuck``."""
@@ -19,6 +21,8 @@ class Reader:
         self.stuck = False
         self.broken = False
         self.accepted = 0
+        self.written = bytearray()
+        self.line = Line(Cork(lambda step: None), self.written.extend)
 
     @property
     def writable(self) -> bool:

@@ -96,7 +96,7 @@ def test_a_name_has_one_kind(hub: Hub, clock: Clock) -> None:
 
 async def test_a_dropped_channel_tells_its_subscribers_and_hears_no_more(hub: Hub) -> None:
     stream, reader = hub.stream("room/news"), Reader()
-    hub.attach(reader, stream).open()
+    stream.attach(reader, None).open()
     hub.drop("room/news", "ROOM_CLOSED", "The room is closed")
     hub.drop("room/news")
     assert reader.ended == [("news", "ROOM_CLOSED", "The room is closed")]
@@ -108,7 +108,7 @@ async def test_a_stream_made_again_goes_on_where_the_broker_stands(hub: Hub) -> 
     await hub.stream("room/news").publish("news", {"n": 1})
     hub.drop("room/news")
     again, reader = hub.stream("room/news"), Reader()
-    hub.attach(reader, again).open()
+    again.attach(reader, None).open()
     assert again.offset == 1
     await again.publish("news", {"n": 2})
     assert reader.numbers() == [2], "and nobody gets what was before him"
@@ -131,7 +131,7 @@ def test_each_table_is_sealed_in_its_own_period(hub: Hub, clock: Clock) -> None:
 def test_what_was_sealed_leaves_in_the_same_flush(hub: Hub, clock: Clock) -> None:
     table, reader = Numbers(clock), Reader()
     hub.add_table(table, 100)
-    hub.attach(reader, hub.view("a/view", table, frame, 0.0)).open()
+    hub.view("a/view", table, frame, 0.0).attach(reader, None).open()
     assert hub.flush(clock.now) == 1
     assert reader.take() == [{"since": 0}]
 
@@ -140,7 +140,7 @@ def test_streams_come_before_tables(hub: Hub, clock: Clock) -> None:
     table, order = Numbers(clock), []
     for name in ("a/view", "a/stream", "b/view", "b/stream"):
         made = hub.view(name, table, frame, 0.0) if "view" in name else hub.stream(name)
-        hub.attach(Reader(), made).open()
+        made.attach(Reader(), None).open()
         made.deliver = lambda now, kind=made.kind: order.append(kind) or iter(())  # type: ignore[method-assign]
     hub.flush(clock.now)
     assert order == ["stream", "stream", "table", "table"]
@@ -157,7 +157,7 @@ def test_only_a_stream_without_progress_is_closed(hub: Hub, clock: Clock) -> Non
     table, reader = Numbers(clock), Reader()
     reader.stuck = True
     hub.add_table(table, 100)
-    hub.attach(reader, hub.view("a/view", table, frame, 0.0)).open()
+    hub.view("a/view", table, frame, 0.0).attach(reader, None).open()
     for _ in range(100):
         clock.now += 1.0
         hub.flush(clock.now)
@@ -168,7 +168,7 @@ async def test_a_stream_reader_without_progress_is_stalled_by_the_flush(
     hub: Hub, clock: Clock
 ) -> None:
     stream, reader = hub.stream("room/news"), Reader()
-    hub.attach(reader, stream).open()
+    stream.attach(reader, None).open()
     reader.stuck = True
     await stream.publish("news", {})
     stalls = []
@@ -209,7 +209,7 @@ def crowd(hub: Hub, clock: Clock, size: int) -> list[Reader]:
     view = hub.view("a/view", table, frame, 0.0)
     readers = [Reader() for _ in range(size)]
     for reader in readers:
-        hub.attach(reader, view).open()
+        view.attach(reader, None).open()
     table.tick += 1
     return readers
 
@@ -312,7 +312,7 @@ async def test_a_hole_is_filled_in_the_next_pass_and_a_lost_tail_within_two_seco
     hub: Hub, broker: Shy, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream, reader = hub.stream("room/news"), Reader()
-    hub.attach(reader, stream).open()
+    stream.attach(reader, None).open()
     async with running(hub, monkeypatch, clock) as wait:
         broker.mute = True
         await stream.publish("news", {"n": 1})
@@ -334,7 +334,7 @@ async def test_it_outlives_a_broker_that_is_away(
 ) -> None:
     table, reader = Numbers(clock), Reader()
     hub.add_table(table, 500)
-    hub.attach(reader, hub.view("a/view", table, frame, 0.0)).open()
+    hub.view("a/view", table, frame, 0.0).attach(reader, None).open()
     stream = hub.stream("room/news")
     broker.away = True
     async with running(hub, monkeypatch, clock) as wait:
@@ -359,8 +359,8 @@ async def test_a_view_that_cannot_be_encoded_takes_nothing_from_the_others(
             raise ValueError(faults.pop())
         return frame(since)
 
-    hub.attach(first, hub.view("a/view", table, encode, 0.0)).open()
-    hub.attach(second, hub.view("b/view", table, frame, 0.0)).open()
+    hub.view("a/view", table, encode, 0.0).attach(first, None).open()
+    hub.view("b/view", table, frame, 0.0).attach(second, None).open()
     async with running(hub, monkeypatch, clock) as wait:
         await wait(4)
     assert [made["since"] for made in second.take()][:3] == [0, 1, 2]

@@ -21,7 +21,7 @@ from fastws.endpoint import Base, Endpoint, command
 from fastws.errors import Code, WireError
 from fastws.hub import Channel, Subscription, View
 from fastws.identity import Role
-from fastws.wire import Message, Reply
+from fastws.wire import Message, Reply, Subscribe
 
 __all__ = ["Lists"]
 
@@ -74,7 +74,14 @@ class Lists(Endpoint):
         self._look_at = FEWEST_VIEWS  # number of views at which the idle ones are dropped
         self._lists = {label: market.list_view(type_, label) for label, type_ in LISTS.items()}
         for label, encode in self._lists.items():
-            self.hub.view(f"{self.path}/{label}", market.table, encode, config.list_seconds)
+            self.hub.table(
+                f"{self.path}/{label}",
+                market.table,
+                encode,
+                config.list_seconds,
+                flush_ms=config.flush_ms,
+                resolve=market.resolve,
+            )
 
     # ── channels ────────────────────────────────────────────────────────────────────────
 
@@ -136,7 +143,9 @@ class Lists(Endpoint):
         known, unknown = self._sort(conn, msg.symbols)
         held: list[Subscription] = []
         for number, symbol in enumerate(known, 1):
-            held.append(self.attach(conn, PREFIX + symbol, id=msg.id))
+            held.append(
+                self.attach(conn, PREFIX + symbol, Subscribe(channel=PREFIX + symbol, id=msg.id))
+            )
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         summary = {"symbols": known, "count": len(known), "unknown": unknown}

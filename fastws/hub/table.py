@@ -1,0 +1,234 @@
+"""A channel of a table: deltas for whoever asks for a format, lists for older clients.
+
+What a client gets as ``json`` or ``binary`` is served from C by a `Fanout`; what an older one
+gets is a view's business. Rows are named by the table's keys; ``resolve`` lets a client say
+something else (a symbol). Source: tables.md, "Subscription"; wire.md, part B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import zstandard
+from msgspec import UNSET
+
+from fastws._core import view as columns
+from fastws._core.fanout import Fanout, Lane
+from fastws._core.follower import Follower, pace_of
+from fastws._core.table import Table
+from fastws.errors import Code, WireError
+from fastws.hub.channel import Subscriber, Subscription
+from fastws.hub.view import Encode, View
+from fastws.wire import Since, Subscribe
+
+__all__ = ["FORMATS", "TableChannel", "TableSubscription", "packed"]
+
+FORMATS = ("legacy", "json", "binary")
+
+SLICE = 100
+"""Frames made before the flush is asked whether to go on."""
+
+PACKED = 2
+"""Type of the block whose content is a zstd frame of blocks (docs/wire.md)."""
+
+Resolve = Callable[[str], str | None]
+
+
+def packed(block: bytes) -> bytes:
+    """A block that holds ``block`` compressed."""
+    body = bytes([PACKED]) + zstandard.ZstdCompressor(level=3).compress(block)
+    size, length = len(body), bytearray()
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    length.append(size)
+    return bytes(length) + body
+
+
+class TableChannel(View):
+    """``table`` by all its columns, flushed every ``flush_ms``; ``most`` rows a subscription."""
+
+    table: Table
+
+    def __init__(
+        self,
+        name: str,
+        id: int,
+        table: Table,
+        shown: columns.View,
+        encode: Encode,
+        interval: float,
+        *,
+        flush_ms: int,
+        most: int,
+        monotonic: Callable[[], float],
+        resolve: Resolve = lambda name: name,
+    ) -> None:
+        super().__init__(name, id, table, encode, interval)
+        self.shown = shown
+        self.fanout = Fanout(packed)
+        self.flush_ms = flush_ms
+        self.most = most
+        self.monotonic = monotonic
+        self.resolve = resolve
+        self.deltas: set[TableSubscription] = set()
+
+    def follow(self, subscriber: Subscriber, asked: Subscribe) -> TableSubscription:
+        """A subscription of deltas, from where ``asked.since`` says if that can be had."""
+        return TableSubscription(self, subscriber, asked)
+
+    def deliver(self, now: float) -> Iterator[int]:
+        """Older clients at their interval, then everybody who is owed a delta."""
+        yield from super().deliver(now)
+        if not len(self.fanout):
+            return
+        self.fanout.begin()
+        made = SLICE
+        while made >= SLICE:
+            made = self.fanout.go_on(now, SLICE)
+            yield made
+        for subscription in tuple(self.deltas):
+            subscription.look_again()
+
+    def end(self, code: str, message: str) -> None:
+        """Take the channel from everybody, and say so."""
+        super().end(code, message)
+        for subscription in tuple(self.deltas):
+            subscription.close()
+            subscription.subscriber.subscription_ended(self.label, code, message)
+
+    @property
+    def followers(self) -> int:
+        """Subscriptions now, of any format."""
+        return len(self.subscriptions) + len(self.deltas)
+
+    def keys(self, names: list[str]) -> dict[str, str]:
+        """What the client calls rows, and the keys they have; `WireError` when too many."""
+        if len(names) > self.most:
+            text = f"At most {self.most} rows; follow all of them without rows"
+            raise WireError(Code.TOO_MANY_ROWS, text, limit=self.most)
+        return {name: self.resolve(name) or name for name in names}
+
+
+class TableSubscription(Subscription):
+    """A follower in the lane of one client."""
+
+    __slots__ = ("_given", "follower", "format", "lane", "names")
+
+    channel: TableChannel
+
+    def __init__(self, channel: TableChannel, subscriber: Subscriber, asked: Subscribe) -> None:
+        self.channel = channel
+        self.subscriber = subscriber
+        self.recovered = self.live = self.paused = False
+        self.format = str(asked.format)
+        self.names = None if asked.rows is UNSET else channel.keys(asked.rows)
+        self._given = asked.since is not UNSET
+        self.follower = Follower(
+            channel.shown,
+            channel.id,
+            channel.label,
+            json=self.format == "json",
+            keys=None if self.names is None else set(self.names.values()),
+            pace=pace_of(_rate(asked), channel.flush_ms),
+            period=channel.flush_ms / 1000,
+        )
+        if asked.since is not UNSET:
+            self.recovered = self._recover(asked.since, asked)
+        accepts = () if asked.accept is UNSET else asked.accept
+        self.lane = Lane(subscriber.line, self.follower, "zstd" in accepts)
+        channel.fanout.add(self.lane)
+        channel.deltas.add(self)
+
+    def _recover(self, since: Since, asked: Subscribe) -> bool:
+        table = self.channel.table
+        if since.tick is UNSET:
+            self.follower.close()
+            raise WireError(Code.INVALID_SINCE, "A table resumes from {epoch, tick}")
+        if since.epoch == table.epoch and since.tick > table.tick:
+            self.follower.close()
+            text = f"Tick {since.tick} lies ahead of the channel ({table.tick})"
+            raise WireError(Code.INVALID_SINCE, text)
+        new = [] if asked.new is UNSET else list(self.channel.keys(asked.new).values())
+        return self.follower.resume(since.epoch, since.tick, new)
+
+    def change(self, asked: Subscribe) -> None:
+        """A repeated ``subscribe``: other rows, another rate; without either a snapshot again."""
+        self.follower.pace = pace_of(_rate(asked), self.channel.flush_ms)
+        names = None if asked.rows is UNSET else self.channel.keys(asked.rows)
+        if names == self.names:
+            self.follower.restart()
+        else:
+            self.follower.follow(None if names is None else set(names.values()))
+        self.names = names
+        self._given = False
+
+    def look_again(self) -> None:
+        """Names that meant nothing may mean a row by now."""
+        if self.names is None or not self.follower.unknown:
+            return
+        resolved = {name: self.channel.resolve(name) or name for name in self.names}
+        if resolved != self.names:
+            self.names = resolved
+            self.follower.follow(set(resolved.values()))
+
+    def describe(self) -> dict[str, Any]:
+        """Columns, what is unknown and which limits apply, besides where the table stands."""
+        channel = self.channel
+        unknown = set(self.follower.unknown)
+        fields = {
+            **super().describe(),
+            "format": self.format,
+            **channel.shown.describe(),
+            "unknown": [name for name, key in (self.names or {}).items() if key in unknown],
+            "limits": {
+                "rows": channel.most,
+                "flush_ms": channel.flush_ms,
+                "max_rate_ms": channel.flush_ms << self.follower.pace,
+            },
+        }
+        if self._given:
+            fields["recovered"] = self.recovered
+        return fields
+
+    def open(self) -> None:
+        """Begin with what is owed; harmless when already open or closed."""
+        if not self.live and self in self.channel.deltas:
+            self.live = self.lane.live = True
+        self.catch_up()
+
+    def pause(self) -> None:
+        """Keep the place, deliver nothing."""
+        self.paused = self.lane.paused = True
+
+    def resume(self) -> None:
+        """Go on: one delta from where it stopped."""
+        self.paused = self.lane.paused = False
+        self.catch_up()
+
+    def drained(self) -> None:
+        """Further pages of a snapshot; a delta comes with the next flush."""
+        if self.follower.more:
+            self.catch_up()
+
+    def resync(self) -> None:
+        """The client disagrees: a snapshot of this channel."""
+        self.follower.restart()
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """What is owed, as far as the socket takes it."""
+        if self.live:
+            self.channel.fanout.catch_up(self.lane, self.channel.monotonic())
+
+    def close(self) -> None:
+        """Deliver nothing from now on; harmless when already closed."""
+        self.live = False
+        self.channel.fanout.remove(self.lane)
+        self.channel.deltas.discard(self)
+        self.follower.close()
+
+
+def _rate(asked: Subscribe) -> int:
+    return 0 if asked.max_rate_ms is UNSET else asked.max_rate_ms
