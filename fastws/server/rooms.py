@@ -22,7 +22,7 @@ from fastws._core.wheel import Wheel
 from fastws.broker import MemoryBroker
 from fastws.config import Config, EndpointConfig
 from fastws.connection import Allowances, Connections
-from fastws.domain.market import COLUMNS, Market
+from fastws.domain.market import COLUMNS, TOGETHER, Market
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
@@ -110,7 +110,7 @@ class Rooms:
         return authority, revocations
 
     def _market(self) -> Market:
-        table = Table("tokens", COLUMNS, epoch=int(self._clock() * 1000))
+        table = Table("tokens", COLUMNS, epoch=int(self._clock() * 1000), common=TOGETHER)
         self.hub.add_table(table, self.config.market.flush_ms)
         return Market(table, self._clock)
 

@@ -19,7 +19,7 @@ from fastws.domain.market.legacy import Fragment, Listing
 from fastws.domain.market.tokens import FIGURES, Token, TokenPatch, figures_of, merge
 from fastws.wire import iso
 
-__all__ = ["COLUMNS", "Market", "Published"]
+__all__ = ["COLUMNS", "TOGETHER", "Market", "Published"]
 
 COLUMNS: Final = (
     *(Column(name, "decimal") for name in FIGURES),
@@ -31,6 +31,9 @@ COLUMNS: Final = (
 )
 """Columns of the token table. ``revision`` grows with the metadata that is not in the table
 (links, picture, colour), so that a follower knows when to ask for it again."""
+
+TOGETHER: Final = (("price",), FIGURES[1:], FIGURES)
+"""Columns that usually change together: rows of just these need no mask (docs/wire.md)."""
 
 MAX_TOKENS: Final = 20_000
 
