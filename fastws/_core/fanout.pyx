@@ -100,10 +100,12 @@ cdef class Fanout:
         cdef Lane lane
         for at in range(PyList_GET_SIZE(self._lanes)):
             lane = <Lane> PyList_GET_ITEM(self._lanes, at)
-            if not lane.live or lane.paused or lane.cursor != offset - 1:
+            if not lane.live or lane.paused:
                 continue
             if lane.line.full:
                 self.skipped += 1
+                continue
+            if lane.cursor != offset - 1:
                 continue
             lane.line.put(frame, size)
             lane.cursor = offset

@@ -17,6 +17,7 @@ import structlog
 from msgspec import UNSET
 
 from fastws import wire
+from fastws._core.fanout import Fanout, Lane
 from fastws.broker import Broker, Position, Publication
 from fastws.errors import Code, WireError
 from fastws.hub.channel import Channel, Subscriber, Subscription
@@ -57,6 +58,7 @@ class Stream(Channel):
         self.epoch, self.offset = position
         self.gaps = 0  # holes seen in what the broker delivered
         self._behind = False
+        self.fanout = Fanout()
         self._stop = broker.listen(name, self._hear)
 
     @property
@@ -104,8 +106,11 @@ class Stream(Channel):
         self._ring[offset] = payload
         if len(self._ring) > self._keep:
             del self._ring[next(iter(self._ring))]
-        for subscription in tuple(self.subscriptions):
-            subscription.catch_up()
+        skipped = self.fanout.skipped
+        given = self.fanout.publish(payload, offset)
+        self.messages += given
+        self.bytes += given * len(payload)
+        self.skipped += self.fanout.skipped - skipped
 
     def _restart(self, epoch: int) -> None:
         """A new numbering. Epochs grow, so what comes late from an older one is not heard."""
@@ -191,17 +196,44 @@ class Stream(Channel):
 class StreamSubscription(Subscription):
     """A cursor: the offset of the last message sent."""
 
-    __slots__ = ("_accepted", "_given", "_lost", "_waiting_since", "cursor")
+    __slots__ = ("_accepted", "_given", "_lost", "_waiting_since", "lane")
 
     channel: Stream
 
     def __init__(self, channel: Stream, subscriber: Subscriber, cursor: int) -> None:
         super().__init__(channel, subscriber)
-        self.cursor = cursor
+        self.lane = Lane(subscriber.line)
+        self.lane.cursor = cursor
+        channel.fanout.add(self.lane)
         self._given = False
         self._waiting_since = -1.0
         self._accepted = 0
         self._lost: tuple[int, int] | None = None  # of the numbering before this one
+
+    @property
+    def cursor(self) -> int:
+        """Offset of the last message sent; -1 while the end of a numbering is to be told."""
+        return self.lane.cursor
+
+    def open(self) -> None:
+        """Begin to deliver; harmless when already open or closed."""
+        super().open()
+        self.lane.live = self.live
+
+    def pause(self) -> None:
+        """Keep the place, deliver nothing."""
+        super().pause()
+        self.lane.paused = True
+
+    def resume(self) -> None:
+        """Deliver again from where it stopped."""
+        self.lane.paused = False
+        super().resume()
+
+    def close(self) -> None:
+        """Deliver nothing from now on; harmless when already closed."""
+        super().close()
+        self.channel.fanout.remove(self.lane)
 
     @property
     def behind(self) -> bool:
@@ -220,7 +252,7 @@ class StreamSubscription(Subscription):
             text = f"Offset {since.offset} lies ahead of the channel ({stream.offset})"
             raise WireError(Code.INVALID_SINCE, text)
         if since.offset + 1 >= stream.floor:
-            self.cursor = since.offset
+            self.lane.cursor = since.offset
             self.recovered = True
 
     def describe(self) -> dict[str, Any]:
@@ -234,7 +266,7 @@ class StreamSubscription(Subscription):
         """The numbering ends here: remember what of it was not sent, and begin anew."""
         if self._lost is None:
             self._lost = (self.cursor + 1, self.channel.offset)
-        self.cursor = 0
+        self.lane.cursor = -1
 
     def catch_up(self) -> None:
         """Send from the cursor while the socket takes it."""
@@ -249,6 +281,7 @@ class StreamSubscription(Subscription):
         if self._lost is not None:
             frame = stream.gap(*self._lost, epoch=stream.epoch)
             self._lost = None
+            self.lane.cursor = 0
             self.send(frame)
             return
         first = last = self.cursor + 1
@@ -256,7 +289,7 @@ class StreamSubscription(Subscription):
         if message is None:
             last = stream.floor - 1
             message = stream.gap(first, last)
-        self.cursor = last
+        self.lane.cursor = last
         self.send(message)
 
     def watch(self, now: float) -> float:

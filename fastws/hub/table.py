@@ -68,6 +68,7 @@ class TableChannel(View):
         super().__init__(name, id, table, encode, interval)
         self.shown = shown
         self.fanout = Fanout(packed)
+        self._seen = (0, 0, 0)  # messages, bytes and skips of the fan-out that are counted
         self.flush_ms = flush_ms
         self.most = most
         self.monotonic = monotonic
@@ -88,8 +89,17 @@ class TableChannel(View):
         while made >= SLICE:
             made = self.fanout.go_on(now, SLICE)
             yield made
+        self._count()
         for subscription in tuple(self.deltas):
             subscription.look_again()
+
+    def _count(self) -> None:
+        """Add what the fan-out did since the last time to the channel's figures."""
+        seen, fanout = self._seen, self.fanout
+        self._seen = (fanout.messages, fanout.bytes, fanout.skipped)
+        self.messages += self._seen[0] - seen[0]
+        self.bytes += self._seen[1] - seen[1]
+        self.skipped += self._seen[2] - seen[2]
 
     def end(self, code: str, message: str) -> None:
         """Take the channel from everybody, and say so."""

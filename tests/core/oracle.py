@@ -631,12 +631,12 @@ class Fanout:
     def publish(self, message: bytes, offset: int) -> int:
         given = 0
         for lane in self.lanes:
-            if not lane.live or lane.paused or lane.cursor != offset - 1:
+            if not lane.live or lane.paused:
                 continue
             if lane.full:
                 self.skipped += 1
-                continue
-            lane.got.append(message)
-            lane.cursor = offset
-            given += 1
+            elif lane.cursor == offset - 1:
+                lane.got.append(message)
+                lane.cursor = offset
+                given += 1
         return given

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 import pytest
 
+from fastws._core.line import Cork, Line
 from fastws.domain import status as room
 from fastws.domain.status import Service, SystemStatus
 from fastws.errors import Unavailable
 from fastws.hub import Hub
 from fastws.store.settings import Setting
-from tests.fakes import Clock, make_hub
+from tests.fakes import Clock, frames_of, make_hub
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -46,6 +47,11 @@ class Reader:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.frames: list[tuple[float, dict[str, Any]]] = []
+        self.line = Line(Cork(lambda step: step()), self._written)
+
+    def _written(self, data: bytes) -> None:
+        for _, frame in frames_of(data):
+            self.push(frame)
 
     def push(self, frame: bytes, channel: str = "") -> None:
         self.frames.append((self.clock.now, orjson.loads(frame)))

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from fastws._core.line import Cork, Line
+from tests.fakes import frames_of
 
 
 class Reader:
@@ -14,15 +15,28 @@ class Reader:
 
     def __init__(self, id: str = "reader") -> None:
         self.id = id
-        self.frames: list[bytes] = []
+        self.line = Line(Cork(lambda step: None), self._written)
         self.channels: list[str] = []
         self.ended: list[tuple[str, str, str]] = []
         self.stalls = 0
-        self.stuck = False
         self.broken = False
         self.accepted = 0
-        self.written = bytearray()
-        self.line = Line(Cork(lambda step: None), self.written.extend)
+        self._frames: list[bytes] = []
+
+    @property
+    def frames(self) -> list[bytes]:
+        """What was sent, in order; a test may clear the list."""
+        self.line.flush()
+        return self._frames
+
+    @property
+    def stuck(self) -> bool:
+        return self.line.full
+
+    @stuck.setter
+    def stuck(self, stuck: bool) -> None:
+        self.line.flush()
+        self.line.full = stuck
 
     @property
     def writable(self) -> bool:
@@ -32,8 +46,11 @@ class Reader:
         if self.broken:
             raise ConnectionError("gone")
         assert not self.stuck, "nothing is queued for a full socket"
-        self.frames.append(frame)
+        self.line.send(frame)
         self.channels.append(channel)
+
+    def _written(self, data: bytes) -> None:
+        self._frames += [payload for _, payload in frames_of(data)]
 
     def subscription_ended(self, channel: str, code: str, message: str) -> None:
         self.ended.append((channel, code, message))

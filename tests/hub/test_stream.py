@@ -96,7 +96,7 @@ async def test_one_encoding_serves_everybody() -> None:
     world = World()
     readers = [world.join()[0] for _ in range(3)]
     await world.publish()
-    assert all(reader.frames[0] is readers[0].frames[0] for reader in readers)
+    assert all(reader.frames[0] == readers[0].frames[0] for reader in readers)
 
 
 async def test_who_joins_gets_what_follows_and_not_before_it_is_opened() -> None:
