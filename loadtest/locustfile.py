@@ -1,4 +1,4 @@
-"""Users of fastws: visitors, traders with a login, operators, hung tabs, returning crowds.
+"""Users of fastws: visitors, portfolios, slow readers, logins, hung tabs, returning crowds.
 
 fastws serve --demo           (with FASTWS_PROFILE=loadtest)
 locust -f loadtest/locustfile.py --host http://127.0.0.1:3004
@@ -44,6 +44,47 @@ class Visitor(HttpUser):
     @task(1)
     def beat(self) -> None:
         self.socket.ask("heartbeat")
+
+    def on_stop(self) -> None:
+        self.socket.close()
+
+
+class Portfolio(HttpUser):
+    """Follows fifty tokens as a table, in binary or JSON, and changes its mind now and then."""
+
+    weight = 10
+    wait_time = between(5, 15)
+
+    def on_start(self) -> None:
+        self.socket = LoadSocket(self.environment, self.host, "token-data")
+        answer = self.socket.ask("get_all_tokens")
+        self.symbols = [token["address"] for token in answer["data"]] if answer else []
+        self.format = random.choice(["binary", "binary", "json"])
+        self.choose()
+
+    @task
+    def choose(self) -> None:
+        chosen = random.sample(self.symbols, min(50, len(self.symbols)))
+        self.socket.follow("public.market", self.format, chosen)
+
+    def on_stop(self) -> None:
+        self.socket.close()
+
+
+class SlowReader(HttpUser):
+    """Follows everything in binary and reads a message a second: skipped, never closed."""
+
+    weight = 1
+    wait_time = constant(20)
+
+    def on_start(self) -> None:
+        self.socket = LoadSocket(self.environment, self.host, "token-data")
+        self.socket.follow("public.tokens", "binary")
+        self.socket.read_slowly(1.0)
+
+    @task
+    def beat(self) -> None:
+        self.socket.ask("heartbeat", timeout=60)
 
     def on_stop(self) -> None:
         self.socket.close()

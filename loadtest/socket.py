@@ -9,12 +9,15 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 import websocket
 from gevent.event import AsyncResult
 from locust.env import Environment
+
+from fastws.client.followed import Followed
 
 
 class LoadSocket:
@@ -26,12 +29,16 @@ class LoadSocket:
         self._ids = itertools.count(1)
         self._waiting: dict[int, AsyncResult[dict[str, Any]]] = {}
         self.frames = 0
+        self.followed = Followed()
+        self.rows: list[str] | None = None
         self.close_code: int | None = None
         url = host.replace("http", "ws", 1) + f"/api/v69/ws/{path}"
         header = [f"Authorization: Bearer {token}"] if token else []
         begun = time.perf_counter()
         try:
-            self._socket = websocket.create_connection(url, header=header, timeout=30)
+            self._socket = websocket.create_connection(
+                url, header=header, timeout=30, skip_utf8_validation=True
+            )  # in Python, and slower than everything else here together
             self._until_established()
         except Exception as error:
             self._report(f"connect {path}", begun, 0, error)
@@ -64,8 +71,9 @@ class LoadSocket:
         self._report(type_, begun, len(json.dumps(reply)), refused)
         return reply
 
-    def _read(self) -> None:
+    def _read(self, pause: float = 0.0) -> None:
         while True:
+            gevent.sleep(pause)
             try:
                 opcode, data = self._socket.recv_data()
             except (OSError, websocket.WebSocketException):
@@ -74,12 +82,39 @@ class LoadSocket:
                 self.close_code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
                 return
             self.frames += 1
+            if opcode == websocket.ABNF.OPCODE_BINARY:
+                self._take(lambda data=data: list(self.followed.binary(data)), len(data))
+                continue
             frame = json.loads(data)
+            if frame["type"] == "table":
+                self._take(lambda frame=frame: self.followed.json(frame), len(data))
+                continue
+            if frame["type"] == "subscription_confirmed" and "columns" in frame:
+                self.followed.confirmed(frame, self.rows)
             waiting = self._waiting.get(frame.get("id", 0))
             if waiting is not None:
                 waiting.set(frame)
             else:
                 self._report(f"frame {frame['type']}", None, len(data))
+
+    def follow(self, channel: str, format: str, rows: list[str] | None = None) -> None:
+        """Follow a table; its frames are decoded and their checksums compared."""
+        self.rows = rows
+        asked = {} if rows is None else {"rows": rows}
+        self.ask("subscribe", channel=channel, format=format, accept=["zstd"], **asked)
+
+    def _take(self, decode: Callable[[], object], size: int) -> None:
+        """Take in a table frame; a copy that does not agree is a failure, and repaired."""
+        decode()
+        wrong, self.followed.resync = self.followed.resync, set()
+        for channel in wrong:
+            self._socket.send(json.dumps({"type": "resync", "channel": channel}))
+        self._report("frame table", None, size, RuntimeError("out of step") if wrong else None)
+
+    def read_slowly(self, pause: float) -> None:
+        """From now on a message every ``pause`` seconds, as on a bad connection."""
+        self._reader.kill()
+        self._reader = gevent.spawn(self._read, pause)
 
     def stop_reading(self) -> None:
         """Leave everything in the kernel from now on: a client that hangs."""
