@@ -22,6 +22,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from fastws._core.line import Traffic
 from fastws.errors import CLOSE_CODES
 
 __all__ = ["Counts", "Gauge", "Histogram", "Stats", "exposition"]
@@ -80,9 +81,8 @@ class Stats:
         self.opens: Counter[str] = Counter()
         self.closes: Counter[tuple[str, int]] = Counter()
         self.messages_in: Counter[str] = Counter()
-        self.messages_out: Counter[str] = Counter()
+        self.out: dict[str, Traffic] = {}
         self.bytes_in: Counter[str] = Counter()
-        self.bytes_out: Counter[str] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()
         self.rejections: Counter[tuple[str, str]] = Counter()
         self.commands: dict[tuple[str, str], Histogram] = {}
@@ -102,10 +102,9 @@ class Stats:
         self.messages_in[endpoint] += 1
         self.bytes_in[endpoint] += size
 
-    def sent(self, endpoint: str, size: int) -> None:
-        """A message of ``size`` bytes left."""
-        self.messages_out[endpoint] += 1
-        self.bytes_out[endpoint] += size
+    def traffic(self, endpoint: str) -> Traffic:
+        """What every line of an endpoint adds to, from Python and from C."""
+        return self.out.setdefault(endpoint, Traffic())
 
     def error(self, endpoint: str, code: str) -> None:
         """An ``error`` frame was sent."""
@@ -160,12 +159,22 @@ class _StatsCollector(Collector):
             opened.add_metric([endpoint], stats.open_now(endpoint))
         yield opened
         by_endpoint = ("endpoint",)
+        sent = {endpoint: one.messages for endpoint, one in stats.out.items()}
+        sent_bytes = {endpoint: one.bytes for endpoint, one in stats.out.items()}
         for name, doc, counter in (
             ("connections_opened", "Connections ever opened", stats.opens),
             ("messages_received", "Client messages", stats.messages_in),
-            ("messages_sent", "Messages to clients", stats.messages_out),
+            (
+                "messages_sent",
+                "Messages to clients",
+                sent,
+            ),
             ("received_bytes", "Payload bytes from clients", stats.bytes_in),
-            ("sent_bytes", "Payload bytes to clients", stats.bytes_out),
+            (
+                "sent_bytes",
+                "Payload bytes to clients",
+                sent_bytes,
+            ),
         ):
             yield _counter(name, doc, by_endpoint, {(key,): n for key, n in counter.items()})
         yield _counter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from fastws._core.line import Cork, Line
 from fastws.metrics import BUCKETS, Histogram, Stats, exposition
 
 
@@ -30,7 +31,9 @@ def test_counters_become_metrics() -> None:
     stats.opened("monitor")
     stats.closed("monitor", 1000)
     stats.received("monitor", 10)
-    stats.sent("monitor", 30)
+    line = Line(Cork(lambda step: None), lambda data: None)
+    line.traffic = stats.traffic("monitor")
+    line.send(b"x" * 30)
     stats.error("monitor", "X")
     stats.limited("monitor", "messages")
     stats.command("monitor", "ping", 0.0003)

@@ -110,7 +110,6 @@ class Connection:
         "_pump",
         "_reading_paused",
         "allowance",
-        "bytes_out",
         "clock",
         "close_code",
         "close_reason",
@@ -150,6 +149,7 @@ class Connection:
         self.identity = identity
         self.peer = peer
         self.outlet = outlet
+        outlet.line.traffic = stats.traffic(handler.path)
         self.clock = clock
         self.query = query or {}
         self.stats = stats
@@ -158,7 +158,6 @@ class Connection:
         self.grouped = 0  # how many of them count as one channel (token.<SYMBOL>)
         self.state: Any = None  # whatever the endpoint keeps for this client
         self.messages_in = 0
-        self.bytes_out = 0
         self.limiter_hits = 0
         self.close_code: int | None = None
         self.close_reason = ""
@@ -277,7 +276,7 @@ class Connection:
     @property
     def accepted(self) -> int:
         """Bytes its socket has taken; while this grows a slow reader still reads."""
-        return self.bytes_out - self.outlet.pending
+        return self.outlet.line.accepted
 
     def push(self, frame: bytes, channel: str = "") -> None:
         """Send one encoded JSON frame of ``channel`` (or of no channel)."""
@@ -309,8 +308,6 @@ class Connection:
         if self.outlet.pending > self._limits.backlog_bytes:
             self.close(Close.BACKLOG)  # of what was sent before: one long list is no backlog
             return
-        self.bytes_out += len(data)
-        self.stats.sent(self.endpoint, len(data))
         self.outlet.send(data, binary)
 
     def close(self, close: CloseCode) -> None:
