@@ -81,8 +81,15 @@ class ServerProcess:
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(signal.SIGTERM)  # it drains: the second ends it now
             self.process.wait(10)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Leave nothing behind, whatever happened."""
+        self.process.kill()
+        self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
         self._errors.close()

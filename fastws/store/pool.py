@@ -132,16 +132,26 @@ class Database:
             async with self._acquire() as connection, connection.transaction():
                 yield connection
         except _AWAY as error:
-            self._suspect()
-            raise StoreUnavailable(_sentence(error)) from error
+            raise self._unanswered(error) from error
 
     async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
         try:
             async with self._acquire() as connection:
                 return await question(connection)
         except _AWAY as error:
-            self._suspect()
-            raise StoreUnavailable(_sentence(error)) from error
+            raise self._unanswered(error) from error
+
+    def _unanswered(self, error: BaseException) -> BaseException:
+        """What a failed question raises; the watch is told to look now.
+
+        A question that is cancelled while its connection hangs ends in asyncpg with the time-out
+        of giving the connection back; who cancelled it waits for the cancellation.
+        """
+        self._look.set()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return asyncio.CancelledError()
+        return StoreUnavailable(_sentence(error))
 
     def _acquire(self) -> Any:
         if self._pool is None or not self.available:
@@ -157,10 +167,6 @@ class Database:
         whatever was notified in between is lost.
         """
         self._listeners.append((channel, heard, reconcile))
-
-    def _suspect(self) -> None:
-        """A question failed: let the watch look now."""
-        self._look.set()
 
     async def _connect(self) -> Any:
         connection = await asyncpg.connect(

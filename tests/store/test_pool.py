@@ -51,6 +51,26 @@ async def test_a_slow_question_is_cut_off(fresh_url: str) -> None:
         await database.stop()
 
 
+async def test_a_question_that_hangs_can_be_cancelled(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "pg")
+    database = Database(server.start(), DatabaseConfig(query_seconds=0.3))
+    await database.start()
+    try:
+        backend = await database.fetchval("SELECT pg_backend_pid()")
+        os.kill(backend, signal.SIGSTOP)
+        question = asyncio.create_task(database.fetchval("SELECT 1"))
+        await asyncio.sleep(0)
+        question.cancel()
+        try:
+            with pytest.raises(asyncio.CancelledError):
+                await question
+        finally:
+            os.kill(backend, signal.SIGCONT)
+    finally:
+        await database.stop()
+        server.stop()
+
+
 async def test_an_error_of_ours_is_not_an_outage(database: Database) -> None:
     with pytest.raises(asyncpg.UndefinedTableError):
         await database.fetch("SELECT * FROM nothing_of_that_name")
