@@ -12,7 +12,7 @@ from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from libc.stdint cimport int64_t
 
 from fastws._core.follower cimport Follower
-from fastws._core.line cimport Line, framed, seconds
+from fastws._core.line cimport Line, framed, near, seconds
 
 LATE_SECONDS = 0.002
 """Seconds of a pass given to those who fell behind."""
@@ -29,6 +29,7 @@ cdef enum:
     TEXT = 1
     BINARY = 2
     PACKS = 64
+    AHEAD = 4
 
 
 @cython.final
@@ -96,9 +97,12 @@ cdef class Fanout:
         cdef bytes frame = framed(TEXT, message)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(message)
         cdef Py_ssize_t at
+        cdef Py_ssize_t count = PyList_GET_SIZE(self._lanes)
         cdef int given = 0
         cdef Lane lane
-        for at in range(PyList_GET_SIZE(self._lanes)):
+        for at in range(count):
+            if at + AHEAD < count:
+                near((<Lane> PyList_GET_ITEM(self._lanes, at + AHEAD)).line)
             lane = <Lane> PyList_GET_ITEM(self._lanes, at)
             if not lane.live or lane.paused:
                 continue
@@ -113,6 +117,17 @@ cdef class Fanout:
         self.messages += given
         self.bytes += given * size
         return given
+
+    def waiting(self, int64_t offset):
+        """Lanes that still want something of a stream whose last message is ``offset``."""
+        cdef Py_ssize_t at
+        cdef Lane lane
+        found = []
+        for at in range(PyList_GET_SIZE(self._lanes)):
+            lane = <Lane> PyList_GET_ITEM(self._lanes, at)
+            if lane.live and not lane.paused and lane.cursor < offset:
+                found.append(lane)
+        return found
 
     # -- tables ------------------------------------------------------------------------------
 

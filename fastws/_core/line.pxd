@@ -17,6 +17,7 @@ cdef class Cork:
     cdef bint _called
 
     cdef int hold(self, Line line) except -1
+    cdef void warm(self, Py_ssize_t count) noexcept
     cpdef int flush(self, int most=*) except -1
 
 
@@ -32,7 +33,8 @@ cdef class Line:
     cdef object _write
     cdef object _is_closing
     cdef object _size_waiting
-    cdef list _parts             # frames and pieces of frames, not written yet
+    cdef bytes _first            # a frame that is not written yet; mostly the only one
+    cdef list _parts             # frames and pieces of frames behind it
     cdef Py_ssize_t _corked      # their bytes
     cdef long long _written      # bytes of frames ever put here
     cdef bint _held              # the cork knows of it
@@ -41,6 +43,7 @@ cdef class Line:
     cdef int put(self, bytes frame, Py_ssize_t size) except -1
     cdef int hold(self, bytes part) except -1
     cpdef int flush(self) except -1
+    cdef void forget_parts(self) noexcept
     cdef Py_ssize_t try_send(self) noexcept
     cdef int leave(self, Py_ssize_t sent) except -1
 
@@ -48,3 +51,4 @@ cdef class Line:
 cdef Py_ssize_t head(unsigned char* into, int opcode, Py_ssize_t size) noexcept
 cdef bytes framed(int opcode, bytes payload)
 cdef double seconds() noexcept
+cdef void near(Line line) noexcept

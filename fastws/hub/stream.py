@@ -59,6 +59,7 @@ class Stream(Channel):
         self.gaps = 0  # holes seen in what the broker delivered
         self._behind = False
         self.fanout = Fanout()
+        self.lanes: dict[Lane, StreamSubscription] = {}
         self._stop = broker.listen(name, self._hear)
 
     @property
@@ -186,8 +187,14 @@ class Stream(Channel):
         return wire.encode("gap", fields, self._clock(), channel=self.label)
 
     def deliver(self, now: float) -> Iterator[int]:
-        """Streams are delivered when heard; here those are closed that make no progress."""
-        for subscription in tuple(self.subscriptions):
+        """Streams are delivered when heard; here those are closed that make no progress.
+
+        They are found in C: a thousand subscribers who have everything cost some microseconds.
+        """
+        for lane in self.fanout.waiting(self.offset):
+            subscription = self.lanes.get(lane)
+            if subscription is None:  # closed since this pass began
+                continue
             if subscription.watch(now) >= self._stall:
                 subscription.subscriber.stalled()
             yield 0
@@ -205,6 +212,7 @@ class StreamSubscription(Subscription):
         self.lane = Lane(subscriber.line)
         self.lane.cursor = cursor
         channel.fanout.add(self.lane)
+        channel.lanes[self.lane] = self
         self._given = False
         self._waiting_since = -1.0
         self._accepted = 0
@@ -228,12 +236,14 @@ class StreamSubscription(Subscription):
     def resume(self) -> None:
         """Deliver again from where it stopped."""
         self.lane.paused = False
+        self._waiting_since = -1.0
         super().resume()
 
     def close(self) -> None:
         """Deliver nothing from now on; harmless when already closed."""
         super().close()
         self.channel.fanout.remove(self.lane)
+        self.channel.lanes.pop(self.lane, None)
 
     @property
     def behind(self) -> bool:
@@ -293,7 +303,10 @@ class StreamSubscription(Subscription):
         self.send(message)
 
     def watch(self, now: float) -> float:
-        """Seconds for which something waits and the socket has taken nothing."""
+        """Seconds for which something waits and the socket has taken nothing.
+
+        Asked in each pass while something waits; what it has taken since shows that it moved.
+        """
         if self.live and self.subscriber.writable:
             self.catch_up()
         if not self.live or self.paused or not self.behind:

@@ -640,3 +640,8 @@ class Fanout:
                 lane.cursor = offset
                 given += 1
         return given
+
+    def waiting(self, offset: int) -> list[Lane]:
+        return [
+            lane for lane in self.lanes if lane.live and not lane.paused and lane.cursor < offset
+        ]

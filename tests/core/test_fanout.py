@@ -73,6 +73,8 @@ def test_a_stream_is_given_to_who_stands_before_it(operations: list[tuple[str, i
         elif what in ("pause", "resume"):
             lanes[which].paused = twins[which].paused = what == "pause"
         assert len(compiled) == len(inside)
+        behind = {lanes.index(lane) for lane in compiled.waiting(offset)}
+        assert behind == {twins.index(lane) for lane in twin.waiting(offset)}
     for at, reader in enumerate(readers):
         reader.line.full = False
         got[at] += reader.read()

@@ -401,6 +401,22 @@ async def test_only_a_reader_that_takes_nothing_at_all_is_stalled() -> None:
     assert slow.stalls == 0, "a byte a second is progress"
 
 
+async def test_the_time_of_a_pause_is_not_held_against_a_reader() -> None:
+    world = World(stall=5.0)
+    reader, subscription = world.join()
+    reader.stuck = True
+    await world.publish(1)
+    world.stream.flush(100.0)
+    subscription.pause()
+    world.stream.flush(102.0)
+    subscription.resume()
+    for second in (110, 111, 114):
+        world.stream.flush(float(second))
+    assert reader.stalls == 0
+    world.stream.flush(115.0)
+    assert reader.stalls == 1
+
+
 async def test_waiting_is_counted_from_the_last_progress() -> None:
     world = World()
     reader, subscription = world.join()
