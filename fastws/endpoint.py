@@ -117,7 +117,7 @@ class Endpoint:
             welcome = self.welcome(conn)
             if welcome is not None:
                 conn.tell(welcome)
-            labels = [label for label in self.automatic(conn) if self._may(conn, label)]
+            labels = [label for label in self._automatic(conn) if self._may(conn, label)]
             held = [self.attach(conn, label) for label in labels]
             await self.opening(conn, labels)
             for subscription in held:
@@ -154,6 +154,10 @@ class Endpoint:
         if self.role is not None and not policy.has_role(identity, self.role):
             raise WireError(Code.UNAUTHORIZED, Close.FORBIDDEN.reason, close=Close.FORBIDDEN)
         return conn.close_code is None
+
+    def _automatic(self, conn: Connection) -> Iterable[str]:
+        """A client that says by itself what it follows comes with ``?automatic=false``."""
+        return () if conn.query.get("automatic") == "false" else self.automatic(conn)
 
     async def _subscribe_from_query(self, conn: Connection) -> None:
         label = conn.query.get("channel")

@@ -56,7 +56,7 @@ class Portfolio(HttpUser):
     wait_time = between(5, 15)
 
     def on_start(self) -> None:
-        self.socket = LoadSocket(self.environment, self.host, "token-data")
+        self.socket = LoadSocket(self.environment, self.host, "token-data?automatic=false")
         answer = self.socket.ask("get_all_tokens")
         self.symbols = [token["address"] for token in answer["data"]] if answer else []
         self.format = random.choice(["binary", "binary", "json"])
@@ -78,7 +78,7 @@ class SlowReader(HttpUser):
     wait_time = constant(20)
 
     def on_start(self) -> None:
-        self.socket = LoadSocket(self.environment, self.host, "token-data")
+        self.socket = LoadSocket(self.environment, self.host, "token-data?automatic=false")
         self.socket.follow("public.tokens", "binary")
         self.socket.read_slowly(1.0)
 

@@ -125,6 +125,18 @@ class TestOpening:
             "timestamp": frames[-1]["timestamp"],
         }
 
+    async def test_who_asks_for_no_automatic_channels_gets_what_he_asks_for(
+        self, room: Room
+    ) -> None:
+        query = {"automatic": "false", "channel": "diary"}
+        _, _, frames = await opened(room, USER, query=query)
+        assert [(f["type"], f.get("channel")) for f in frames] == [
+            ("welcome", None),
+            ("subscription_confirmed", "diary"),
+            ("first", "diary"),
+            ("connection_established", None),
+        ]
+
     async def test_an_admin_gets_his_channels_too(self, room: Room) -> None:
         _, _, frames = await opened(room, ADMIN)
         confirmed = [f["channel"] for f in frames if f["type"] == "subscription_confirmed"]

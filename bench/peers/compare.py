@@ -87,7 +87,7 @@ def tokens(rows: int, every: int, clients: int = CLIENTS) -> list[Contest]:
             python("with_fastws", *work),
             clients,
             "table",
-            path=f"{FASTWS_PATH}/token-data?channel=none",
+            path=f"{FASTWS_PATH}/token-data?automatic=false",
             messages=said,
         ),
         Contest(

@@ -32,6 +32,7 @@ cdef class Fanout:
     cdef readonly long long skipped
     cdef readonly long long postponed   # laggards left for the next pass
 
+    cdef void warm(self) noexcept
     cdef int serve(self, Lane lane, double now) except -1
     cdef bytes shared(self, bytes payload, bint json)
     cdef bytes compressed(self, bytes frame, bint json)

@@ -29,7 +29,7 @@ cdef enum:
     TEXT = 1
     BINARY = 2
     PACKS = 64
-    AHEAD = 4
+    AHEAD = 6                        # lanes whose memory is fetched while others are served
 
 
 @cython.final
@@ -102,7 +102,8 @@ cdef class Fanout:
         cdef Lane lane
         for at in range(count):
             if at + AHEAD < count:
-                near((<Lane> PyList_GET_ITEM(self._lanes, at + AHEAD)).line)
+                near(<void*> PyList_GET_ITEM(self._lanes, at + AHEAD))
+                near(<void*> (<Lane> PyList_GET_ITEM(self._lanes, at + AHEAD // 2)).line)
             lane = <Lane> PyList_GET_ITEM(self._lanes, at)
             if not lane.live or lane.paused:
                 continue
@@ -148,6 +149,8 @@ cdef class Fanout:
         cdef Lane lane
         cdef Follower follower
         while self._next < PyList_GET_SIZE(self._lanes) and made < most:
+            if self._next + AHEAD < PyList_GET_SIZE(self._lanes):
+                self.warm()
             lane = <Lane> PyList_GET_ITEM(self._lanes, self._next)
             self._next += 1
             follower = lane.follower
@@ -163,6 +166,18 @@ cdef class Fanout:
         if made < most and self._late:
             made += self.serve_late(now, most - made)
         return made
+
+    cdef void warm(self) noexcept:
+        """Fetch what the next lanes need, one step of the way a lane: itself, its follower and
+        its line, the numbers of the rows it follows."""
+        cdef Lane lane
+        near(<void*> PyList_GET_ITEM(self._lanes, self._next + AHEAD))
+        lane = <Lane> PyList_GET_ITEM(self._lanes, self._next + 2 * AHEAD // 3)
+        near(<void*> lane.line)
+        near(<void*> lane.follower)
+        near(<char*> <void*> lane.follower + 192)
+        lane = <Lane> PyList_GET_ITEM(self._lanes, self._next + AHEAD // 3)
+        near(<void*> lane.follower.rows.ids)
 
     def serve_late(self, double now, int most):
         """Those who fell behind, oldest first, while the pass has time for them."""

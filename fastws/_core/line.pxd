@@ -51,4 +51,4 @@ cdef class Line:
 cdef Py_ssize_t head(unsigned char* into, int opcode, Py_ssize_t size) noexcept
 cdef bytes framed(int opcode, bytes payload)
 cdef double seconds() noexcept
-cdef void near(Line line) noexcept
+cdef void near(void* line) noexcept

@@ -117,7 +117,7 @@ cdef class Cork:
         method it asks, the transport behind the method."""
         cdef Line line
         if self._next + AHEAD < count:
-            near(<Line> PyList_GET_ITEM(self._lines, self._next + AHEAD))
+            near(<void*> PyList_GET_ITEM(self._lines, self._next + AHEAD))
             line = <Line> PyList_GET_ITEM(self._lines, self._next + 2 * AHEAD // 3)
             WARM(<void*> line._is_closing)
             WARM(<void*> line._first)
@@ -278,15 +278,15 @@ cdef class Line:
         return 0
 
 
-cdef void near(Line line) noexcept:
-    """Fetch a line that will be written to soon: of a thousand most lie outside of the caches.
+cdef void near(void* object) noexcept:
+    """Fetch what will be needed soon: of a thousand lines most lie outside of the caches.
 
     Most of a delivery's own time was spent waiting for memory (``perf annotate`` of ``python -m
     bench peers --only=broadcast``).
     """
-    WARM(<char*> <void*> line)
-    WARM(<char*> <void*> line + 64)
-    WARM(<char*> <void*> line + 128)
+    WARM(<char*> object)
+    WARM(<char*> object + 64)
+    WARM(<char*> object + 128)
 
 
 cdef double seconds() noexcept:

@@ -17,7 +17,7 @@ from fastws.config import LimitsConfig
 from fastws.errors import Code, Unavailable, WireError
 from fastws.hub.channel import Channel, Subscriber, Subscription
 from fastws.hub.stream import Stream
-from fastws.hub.table import Resolve, TableChannel, TableSubscription
+from fastws.hub.table import Names, TableChannel, TableSubscription
 from fastws.hub.view import Encode, Sealable, View
 from fastws.metrics import Histogram
 from fastws.wire import Subscribe
@@ -108,7 +108,7 @@ class Hub:
         interval: float,
         *,
         flush_ms: int,
-        resolve: Resolve,
+        names: Names,
     ) -> TableChannel:
         """A new channel of a table: deltas, and ``encode``'s frames for older clients."""
         shown = self._shown.get(table.name)
@@ -124,7 +124,7 @@ class Hub:
             flush_ms=flush_ms,
             most=self._limits.symbols,
             monotonic=self._monotonic,
-            resolve=resolve,
+            names=names,
         )
         self._channels[name] = made
         return made

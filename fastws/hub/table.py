@@ -1,14 +1,14 @@
 """A channel of a table: deltas for whoever asks for a format, lists for older clients.
 
 What a client gets as ``json`` or ``binary`` is served from C by a `Fanout`; what an older one
-gets is a view's business. Rows are named by the table's keys; ``resolve`` lets a client say
+gets is a view's business. Rows are named by the table's keys; `Names` let a client say
 something else (a symbol). Source: tables.md, "Subscription"; wire.md, part B.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import zstandard
 from msgspec import UNSET
@@ -22,7 +22,7 @@ from fastws.hub.channel import Subscriber, Subscription
 from fastws.hub.view import Encode, View
 from fastws.wire import Since, Subscribe
 
-__all__ = ["FORMATS", "TableChannel", "TableSubscription", "packed"]
+__all__ = ["FORMATS", "Names", "TableChannel", "TableSubscription", "packed"]
 
 FORMATS = ("legacy", "json", "binary")
 
@@ -32,7 +32,16 @@ SLICE = 100
 PACKED = 2
 """Type of the block whose content is a zstd frame of blocks (docs/wire.md)."""
 
-Resolve = Callable[[str], str | None]
+
+class Names(Protocol):
+    """What clients may call a row."""
+
+    @property
+    def renamed(self) -> int:
+        """Grows whenever a name may mean another row."""
+
+    def resolve(self, name: str) -> str | None:
+        """The key that a name means now, or None."""
 
 
 def packed(block: bytes) -> bytes:
@@ -63,7 +72,7 @@ class TableChannel(View):
         flush_ms: int,
         most: int,
         monotonic: Callable[[], float],
-        resolve: Resolve = lambda name: name,
+        names: Names,
     ) -> None:
         super().__init__(name, id, table, encode, interval)
         self.shown = shown
@@ -72,7 +81,8 @@ class TableChannel(View):
         self.flush_ms = flush_ms
         self.most = most
         self.monotonic = monotonic
-        self.resolve = resolve
+        self.names = names
+        self._renamed = names.renamed
         self.deltas: set[TableSubscription] = set()
 
     def follow(self, subscriber: Subscriber, asked: Subscribe) -> TableSubscription:
@@ -90,8 +100,11 @@ class TableChannel(View):
             made = self.fanout.go_on(now, SLICE)
             yield made
         self._count()
-        for subscription in tuple(self.deltas):
-            subscription.look_again()
+        if self._renamed != self.names.renamed:
+            self._renamed = self.names.renamed
+            for subscription in tuple(self.deltas):
+                subscription.look_again()
+                yield 0
 
     def _count(self) -> None:
         """Add what the fan-out did since the last time to the channel's figures."""
@@ -118,7 +131,7 @@ class TableChannel(View):
         if len(names) > self.most:
             text = f"At most {self.most} rows; follow all of them without rows"
             raise WireError(Code.TOO_MANY_ROWS, text, limit=self.most)
-        return {name: self.resolve(name) or name for name in names}
+        return {name: self.names.resolve(name) or name for name in names}
 
 
 class TableSubscription(Subscription):
@@ -175,10 +188,10 @@ class TableSubscription(Subscription):
         self._given = False
 
     def look_again(self) -> None:
-        """Names that meant nothing may mean a row by now."""
-        if self.names is None or not self.follower.unknown:
+        """A name that meant nothing, or another row, may mean this one by now."""
+        if self.names is None:
             return
-        resolved = {name: self.channel.resolve(name) or name for name in self.names}
+        resolved = self.channel.keys(list(self.names))
         if resolved != self.names:
             self.names = resolved
             self.follower.follow(set(resolved.values()))

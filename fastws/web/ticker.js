@@ -8,7 +8,7 @@ import * as format from "./format.js";
 import { COLUMNS, Market, Rate } from "./market.js";
 import { Rows } from "./rows.js";
 
-const PATH = "/api/v69/ws/token-data";
+const PATH = "/api/v69/ws/token-data?automatic=false"; // not the lists: an older server sends them all the same
 const SETTLE_MS = 300; // after the last scroll; keeps subscriptions far below the message limit
 const PLATFORM_MS = 10000;
 const ALL_MS = 2000; // how often the rows out of view have to move

@@ -67,12 +67,28 @@ class Client:
         return {key: row["price"] for key, row in self.followed["prices"].by_key().items()}
 
 
+class Symbols:
+    """Names that a test may give another meaning."""
+
+    def __init__(self) -> None:
+        self.renamed = 0
+        self._keys = dict(SYMBOLS)
+
+    def resolve(self, name: str) -> str | None:
+        return self._keys.get(name)
+
+    def mean(self, name: str, key: str) -> None:
+        self._keys[name] = key
+        self.renamed += 1
+
+
 class World:
     """A table of tokens in a hub."""
 
     def __init__(self) -> None:
         self.clock = Clock(1000.0)
         self.hub: Hub = make_hub(self.clock)
+        self.names = Symbols()
         self.table = Table("tokens", [Column("price", "decimal"), Column("name", "text")])
         self.hub.add_table(self.table, 100)
         self.channel: TableChannel = self.hub.table(
@@ -81,7 +97,7 @@ class World:
             lambda since: b'{"type":"token_update"}',
             5.0,
             flush_ms=100,
-            resolve=SYMBOLS.get,
+            names=self.names,
         )
         for number in range(300):
             self.table.add(f"k{number}", price=(number + 1, -2), name=f"token {number}")
@@ -136,12 +152,25 @@ def test_rows_by_symbol_and_a_name_that_means_something_later(world: World) -> N
     assert made.describe()["unknown"] == ["WIF"]
     client.read()
     assert client.prices() == world.truth("k0", "k5")
-    world.channel.resolve = lambda name: {"WIF": "wif"}.get(name) or SYMBOLS.get(name)
+    world.names.mean("WIF", "wif")
     world.table.add("wif", price=(5, -2), name="dogwifhat")
     world.turn()
     world.turn()
     client.read()
     assert client.prices() == world.truth("k0", "k5", "wif")
+
+
+def test_a_symbol_that_moves_to_another_row_takes_its_follower_along(world: World) -> None:
+    client = Client()
+    world.follow(client, rows=["SOL", "k5"])
+    client.read()
+    world.names.mean("SOL", "k9")
+    world.turn()
+    world.turn()
+    client.read()
+    assert client.prices() == world.truth("k5", "k9")
+    world.turn()
+    assert client.read() == 0, "names are looked up when they changed, not at each flush"
 
 
 def test_other_rows_in_the_middle(world: World) -> None:

@@ -64,6 +64,8 @@ class Market:
         self.table = table
         self.feed = Feed(clock)
         self.published = 0
+        self.renamed = 0
+        """Grows whenever an address or a symbol may mean another token."""
         self._clock = clock
         self._max = max_tokens
         self._entries: dict[str, _Entry] = {}
@@ -277,10 +279,12 @@ class Market:
         self._know_symbol(token)
 
     def _know_symbol(self, token: Token) -> None:
+        self.renamed += 1
         if token.listed:
             self._by_symbol.setdefault(token.symbol, []).append(token.address)
 
     def _forget_symbol(self, token: Token) -> None:
+        self.renamed += 1
         keys = self._by_symbol.get(token.symbol, [])
         if token.address in keys:
             keys.remove(token.address)

@@ -80,7 +80,7 @@ class Lists(Endpoint):
                 encode,
                 config.list_seconds,
                 flush_ms=config.flush_ms,
-                resolve=market.resolve,
+                names=market,
             )
 
     # ── channels ────────────────────────────────────────────────────────────────────────
