@@ -56,6 +56,7 @@ class Channel:
         self.messages = 0  # frames delivered
         self.bytes = 0
         self.skipped = 0  # deliveries put off because a socket was full
+        self.postponed = 0  # laggards who had to wait for another flush
 
     @property
     def position(self) -> dict[str, int]:

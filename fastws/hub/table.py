@@ -77,7 +77,7 @@ class TableChannel(View):
         super().__init__(name, id, table, encode, interval)
         self.shown = shown
         self.fanout = Fanout(packed)
-        self._seen = (0, 0, 0)  # messages, bytes and skips of the fan-out that are counted
+        self._seen = (0, 0, 0, 0)  # figures of the fan-out that are counted
         self.flush_ms = flush_ms
         self.most = most
         self.monotonic = monotonic
@@ -109,10 +109,11 @@ class TableChannel(View):
     def _count(self) -> None:
         """Add what the fan-out did since the last time to the channel's figures."""
         seen, fanout = self._seen, self.fanout
-        self._seen = (fanout.messages, fanout.bytes, fanout.skipped)
+        self._seen = (fanout.messages, fanout.bytes, fanout.skipped, fanout.postponed)
         self.messages += self._seen[0] - seen[0]
         self.bytes += self._seen[1] - seen[1]
         self.skipped += self._seen[2] - seen[2]
+        self.postponed += self._seen[3] - seen[3]
 
     def end(self, code: str, message: str) -> None:
         """Take the channel from everybody, and say so."""

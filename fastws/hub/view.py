@@ -1,14 +1,16 @@
 """A view: the JSON frames that older clients get of a table, newest state only.
 
 ``encode(since)`` gives the frame (or frames) of what changed after tick ``since``, or None.
-It is called once per base and flush, whatever the number of subscribers. A full socket is
-skipped; its base stays, so the next frame it gets makes it whole.
+It is called once per base and round, whatever the number of subscribers; a round of many is
+spread over several flushes. A full socket is skipped; its base stays, so the next frame it gets
+makes it whole.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from fastws.errors import Code, WireError
@@ -19,6 +21,12 @@ __all__ = ["Sealable", "View", "ViewSubscription"]
 
 Frames = bytes | tuple[bytes, ...] | None
 Encode = Callable[[int], Frames]
+
+AT_ONCE = 50
+"""Subscribers served in one flush, however long the interval."""
+
+SPREAD = 0.2
+"""Part of the interval over which a round of more is spread: a list is long, and others wait."""
 
 
 class Sealable(Protocol):
@@ -36,8 +44,35 @@ class Sealable(Protocol):
         """Make what was set visible to the wire; the new tick."""
 
 
+class _Round:
+    """Subscribers who are to get what they miss of ``tick``, a share in each flush."""
+
+    def __init__(
+        self, now: float, tick: int, repeat: bool, whom: Iterable[ViewSubscription], seconds: float
+    ) -> None:
+        self.tick = tick
+        self.repeat = repeat
+        self.frames: dict[int, Frames] = {}
+        self._waiting = deque(whom)
+        self._all = len(self._waiting)
+        self._seconds = seconds
+        self._served_at = now
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def share(self, now: float) -> Iterator[ViewSubscription]:
+        """Whose turn it is in this flush."""
+        due = self._all
+        if self._seconds > 0:
+            due = max(AT_ONCE, math.ceil(due * (now - self._served_at) / self._seconds))
+        self._served_at = now
+        for _ in range(min(due, len(self._waiting))):
+            yield self._waiting.popleft()
+
+
 class View(Channel):
-    """A channel of a table: at most one delivery in ``interval`` seconds per subscriber.
+    """A channel of a table: one delivery in ``interval`` seconds per subscriber, or fewer.
 
     After ``at_least`` seconds without one the present state is delivered again.
     """
@@ -62,6 +97,7 @@ class View(Channel):
         self._next = -1.0
         self._phase = (id * 0.618034) % 1.0
         self._last = -1.0  # the last delivery; counted from the first flush with a subscriber
+        self._round: _Round | None = None
 
     @property
     def position(self) -> dict[str, int]:
@@ -81,19 +117,33 @@ class View(Channel):
 
     def deliver(self, now: float) -> Iterator[int]:
         """Deliver to everybody who is behind, once in an interval."""
-        if not self.subscriptions or now < self._next:
+        if self._round is None:
+            self._round = self._begin(now)
+        if self._round is None:
             return
+        present = self._round
+        try:
+            for subscription in present.share(now):
+                yield subscription.serve(present)
+        except Exception:  # a frame that cannot be made is tried again in the next round
+            self._round = None
+            raise
+        if not present:
+            self._round = None
+
+    def _begin(self, now: float) -> _Round | None:
+        """A new round, if it is time for one and anybody misses anything."""
+        if not self.subscriptions or now < self._next:
+            return None
         if self._last < 0:
             self._last = now
         tick = self.table.tick
         repeat = now - self._last >= self._at_least
         if not repeat and not self._late():
-            return
+            return None
         self._next = self._after(now)
         self._last = now
-        frames: dict[int, Frames] = {}
-        for subscription in tuple(self.subscriptions):
-            yield subscription.serve(tick, frames, repeat)
+        return _Round(now, tick, repeat, self.subscriptions, self._interval * SPREAD)
 
     def _late(self) -> bool:
         tick = self.table.tick
@@ -108,7 +158,7 @@ class View(Channel):
         return now + self._interval
 
     def frame(self, since: int, frames: dict[int, Frames]) -> Frames:
-        """The frame or frames for a base, encoded once a flush."""
+        """The frame or frames for a base, encoded once a round."""
         if since not in frames:
             frames[since] = self._encode(since)
         return frames[since]
@@ -125,17 +175,19 @@ class ViewSubscription(Subscription):
         super().__init__(channel, subscriber)
         self.base = base
 
-    def serve(self, tick: int, frames: dict[int, Frames], repeat: bool) -> int:
-        """Send what changed from its base to ``tick``; the number of frames sent."""
-        if not self.live or self.paused or (self.base == tick and not repeat):
+    def serve(self, turn: _Round) -> int:
+        """Send what changed from its base to the round's tick; the number of frames sent."""
+        tick, repeat = turn.tick, turn.repeat
+        if not self.live or self.paused or (self.base >= tick and not repeat):
             return 0
         if not self.subscriber.writable:
             self.channel.skipped += 1
             return 0
-        frame = self.channel.frame(-1 if repeat and self.base == tick else self.base, frames)
+        since = -1 if repeat and self.base >= tick else self.base
+        frame = self.channel.frame(since, turn.frames)
         made = (frame,) if isinstance(frame, bytes) else frame or ()
         for sent, one in enumerate(made):
             if not self.send(one):
                 return sent
-        self.base = tick
+        self.base = max(self.base, tick)
         return len(made)

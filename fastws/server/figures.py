@@ -73,6 +73,11 @@ def _traffic(rooms: Rooms, gateway: Gateway, answered: Counter[tuple[str, str]])
             (),
             lambda: {(): sum(channel.skipped for channel in rooms.hub.channels)},
         ),
+        "postponed": (
+            "Times a client that fell behind had to wait for another flush",
+            (),
+            lambda: {(): sum(channel.postponed for channel in rooms.hub.channels)},
+        ),
         "channel_messages": (
             "Frames delivered, by kind of channel",
             ("kind",),

@@ -10,6 +10,7 @@ import pytest
 from fastws.errors import WireError
 from fastws.hub import View
 from fastws.hub.channel import Subscription
+from fastws.hub.view import AT_ONCE
 from fastws.wire import Since
 
 
@@ -117,6 +118,38 @@ def test_who_comes_to_an_empty_view_waits_for_the_repetition() -> None:
     reader, _ = shown.join()
     assert [now for now in range(5000, 5100) if shown.view.flush(float(now))] == [5060]
     assert len(reader.got) == 1
+
+
+def test_a_round_of_many_is_spread_and_nobody_is_left_out() -> None:
+    shown = Shown(interval=5.0)
+    readers = [shown.join()[0] for _ in range(1000)]
+    shown.table.tick += 1
+    sent = [shown.view.flush(100.0 + step / 10) for step in range(40)]
+    assert sent[0] == AT_ONCE
+    assert max(sent) <= 101, "a second for a thousand, a tenth of them in a tenth of it"
+    assert sum(sent) == sum(sent[:11]) == 1000
+    assert all(len(reader.got) == 1 for reader in readers)
+    assert shown.asked == [3], "encoded once for the round"
+
+
+def test_who_joins_or_leaves_during_a_round_gets_his_own_news_only() -> None:
+    shown = Shown(interval=5.0)
+    subscriptions = [shown.join() for _ in range(200)]
+    shown.table.tick += 1
+    shown.view.flush(100.0)
+    shown.table.tick += 1
+    newcomer, _ = shown.join()
+    gone = next(one for one in subscriptions if not one[0].got)
+    gone[1].close()
+    for step in range(1, 20):
+        shown.view.flush(100.0 + step / 10)
+    assert newcomer.got == []
+    assert gone[0].got == []
+    assert sum(len(reader.got) for reader, _ in subscriptions) == 199
+    for step in range(60):
+        shown.view.flush(105.1 + step / 10)
+    assert newcomer.got == [], "it has the last tick"
+    assert all(reader.got[-1].endswith(b"-5") for reader, one in subscriptions if one.live)
 
 
 def test_a_full_socket_is_skipped_and_made_whole() -> None:

@@ -19,6 +19,7 @@ PROMISED = [
     "fastws_connections", "fastws_subscriptions", "fastws_channels", "fastws_messages_received",
     "fastws_messages_sent", "fastws_received_bytes", "fastws_sent_bytes", "fastws_command_seconds",
     "fastws_limiter_rejections", "fastws_closes", "fastws_pending_bytes", "fastws_skipped",
+    "fastws_postponed",
     "fastws_publish_to_write_seconds", "fastws_loop_lag_seconds", "fastws_auth_results",
     "fastws_gateway_refused", "fastws_log_lines_lost", "fastws_connection_rows_dropped",
     "fastws_feed_updates", "fastws_feed_status", "fastws_feed_problems", "fastws_task_failures",
