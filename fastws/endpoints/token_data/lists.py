@@ -95,7 +95,8 @@ class Lists(Endpoint):
 
     async def opening(self, conn: Connection, labels: Collection[str]) -> None:
         """All tokens once, not once for each list."""
-        conn.push(self._list(TOKENS), TOKENS)
+        if labels:
+            conn.push(self._list(TOKENS), TOKENS)
 
     def channel(self, label: str) -> Channel | None:
         """The lists, and ``token.<symbol or address>`` of a token there is."""
