@@ -150,6 +150,20 @@ class MarketConfig(_Section, frozen=True):
     token_seconds: Annotated[float, _doc("s between token_data of one symbol")] = 1.0
 
 
+class CandleConfig(_Section, frozen=True):
+    """The history of prices (docs/wire.md, "History")."""
+
+    write_seconds: Annotated[float, _doc("s between writes: what a crash may lose")] = 5.0
+    push_seconds: Annotated[float, _doc("s between frames of one candle to a client")] = 1.0
+    keep_days: Annotated[
+        dict[str, float], _doc("days that candles are kept, by resolution; not named: for ever")
+    ] = field(
+        default_factory=lambda: {
+            "1s": 0.04, "1m": 3.0, "5m": 14.0, "15m": 30.0, "1h": 180.0, "4h": 730.0,
+        }
+    )  # fmt: skip
+
+
 class LogConfig(_Section, frozen=True):
     """What is written and how."""
 
@@ -208,6 +222,7 @@ class Config(_Section, frozen=True):
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     database: DatabaseConfig = field(default_factory=DatabaseConfig)
     market: MarketConfig = field(default_factory=MarketConfig)
+    candles: CandleConfig = field(default_factory=CandleConfig)
     log: LogConfig = field(default_factory=LogConfig)
     endpoints: EndpointsConfig = field(default_factory=EndpointsConfig)
 

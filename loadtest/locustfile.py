@@ -67,6 +67,12 @@ class Portfolio(HttpUser):
         chosen = random.sample(self.symbols, min(50, len(self.symbols)))
         self.socket.follow("public.market", self.format, chosen)
 
+    @task
+    def look_back(self) -> None:
+        if self.symbols:
+            symbol = random.choice(self.symbols)
+            self.socket.ask("get_history", symbol=symbol, resolution=random.choice(["1s", "1m"]))
+
     def on_stop(self) -> None:
         self.socket.close()
 

@@ -14,7 +14,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 
-from fastws._core.cells cimport GONE, Cells, Moves, again
+from fastws._core.cells cimport GONE, Cells, Moves, Sealed, again
 from fastws._core.packing cimport lowest
 
 from fastws._core.cells import Column
@@ -259,6 +259,18 @@ cdef class Table(Cells):
         ``since`` below ``floor`` cannot be answered by a difference: ask for 0, everything.
         """
         return [key for key, row in self.visible.items() if self.row[<int> row].tick > since]
+
+    def numbers(self, name, int64_t since):
+        """(key, mantissa, exponent) of the sealed cells of a column that changed after a tick."""
+        cdef int column = self.index[name]
+        cdef Sealed* cell
+        found = []
+        for key, row in self.visible.items():
+            if self.row[<int> row].tick > since:
+                cell = &self.sealed[<int> row * self.width + column]
+                if cell.tick > since:
+                    found.append((key, cell.mantissa, cell.exponent))
+        return found
 
     def removed(self, int64_t since):
         """Keys of rows removed after tick ``since``, oldest first."""

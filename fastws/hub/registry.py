@@ -52,6 +52,7 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._shown: dict[str, columns.View] = {}  # all columns of a table, by its name
         self._tables: list[tuple[Sealable, float]] = []
+        self._sealed: list[Callable[[], None]] = []
         self._sealed_at: dict[int, float] = {}
         self._ids = itertools.count(1)
         self.lag = 0.0  # seconds the last flush took, yields included
@@ -129,9 +130,12 @@ class Hub:
         self._channels[name] = made
         return made
 
-    def add_table(self, table: Sealable, flush_ms: int) -> None:
-        """Seal ``table`` every ``flush_ms``."""
+    def add_table(
+        self, table: Sealable, flush_ms: int, sealed: Callable[[], None] = lambda: None
+    ) -> None:
+        """Seal ``table`` every ``flush_ms``; call ``sealed()`` after each seal, before frames."""
         self._tables.append((table, flush_ms / 1000))
+        self._sealed.append(sealed)
 
     def drop(self, name: str, code: str = "CHANNEL_CLOSED", message: str = "It has ended") -> None:
         """End a channel; its subscribers are told."""
@@ -182,6 +186,7 @@ class Hub:
             if now - self._sealed_at.get(index, -1e9) >= period * 0.9:
                 self._sealed_at[index] = now
                 table.seal(self._clock())
+                self._sealed[index]()
 
     def flush(self, now: float) -> int:
         """One whole pass, without a pause: seal, streams, views. Returns the sends."""

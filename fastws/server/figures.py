@@ -59,6 +59,10 @@ def _gauges(rooms: Rooms, gateway: Gateway) -> dict[str, tuple[str, Gauge]]:
             "Price alerts reached that wait for the database",
             lambda: rooms.price_alerts.due,
         ),
+        "candles_waiting": (
+            "Candles of one second that are not stored yet",
+            lambda: rooms.candles.waiting,
+        ),
         "feed_age_seconds": (
             "Since the last price came; -1 before the first",
             lambda: -1.0 if (age := feed.age()) is None else age,
@@ -116,6 +120,16 @@ def _traffic(rooms: Rooms, gateway: Gateway, answered: Counter[tuple[str, str]])
 
 def _failures(rooms: Rooms, tasks: Tasks, lost_lines: Counts) -> Labelled:
     return {
+        "candles_written": (
+            "Candles of one second stored",
+            (),
+            lambda: {(): rooms.candles.written},
+        ),
+        "candles_dropped": (
+            "Candles of one second given up while the database was away",
+            (),
+            lambda: {(): rooms.candles.dropped},
+        ),
         "connection_rows_dropped": (
             "Rows of websocket_connections given up",
             (),

@@ -31,6 +31,9 @@ log = structlog.get_logger()
 RECORD_SECONDS = 2.0
 """Seconds between two batches of rows about connections."""
 
+FORGET_SECONDS = 60.0
+"""Seconds between two looks for candles that are too old."""
+
 LAG_SECONDS = 0.1
 """Seconds between two looks at how late the loop is."""
 
@@ -174,6 +177,9 @@ class Server:
         tasks.run("loop_lag", self._measure_lag)
         flush_seconds = self._config.market.flush_ms / 1000
         tasks.every(flush_seconds, "price_alerts", rooms.price_alerts.check)
+        tasks.every(self._config.candles.write_seconds, "candles", rooms.candles.write)
+        keep = rooms.keep_candles
+        tasks.every(FORGET_SECONDS, "candles_kept", lambda: rooms.candles.forget(keep))
         tasks.every(1.0, "pings", rooms.wheel.turn)
         tasks.every(1.0, "expiry", rooms.connections.expire)
         tasks.every(RECORD_SECONDS, "connection_rows", self._record)
@@ -234,6 +240,8 @@ class Server:
         try:
             async with asyncio.timeout(ROWS_SECONDS):
                 await self.rooms.recorded.flush()
+                if began:
+                    await self.rooms.candles.write()
         except (Unavailable, TimeoutError):
             log.warning("server.rows_lost", rows=self.rooms.recorded.waiting)
         await self.rooms.database.stop()

@@ -20,9 +20,10 @@ from fastws._core.line import Cork
 from fastws._core.table import Table
 from fastws._core.wheel import Wheel
 from fastws.broker import MemoryBroker
-from fastws.config import Config, EndpointConfig
+from fastws.config import CandleConfig, Config, EndpointConfig
 from fastws.connection import Allowances, Connections
 from fastws.domain.market import COLUMNS, TOGETHER, Market
+from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
@@ -42,6 +43,7 @@ from fastws.sources.exchange import CombinedStream, Exchange
 from fastws.sources.platform import Platform
 from fastws.sources.replay import Replay
 from fastws.sources.simulated import Simulated
+from fastws.store.candles import RESOLUTIONS, CandleRows
 from fastws.store.challenges import Challenges
 from fastws.store.connections import ConnectionLog
 from fastws.store.pool import Database
@@ -81,6 +83,7 @@ class Rooms:
         self.status = SystemStatus(self.hub, clock, __version__)
         self.status.follow(self.settings)
         self.market = self._market()
+        self.keep_candles = _keep(config.candles)
         self.price_alerts = PriceAlerts(self.market, PriceAlertRows(self.database))
         self.price_alerts.on_fired.append(partial(announce, self.hub))
         self.source = _source(config, self.market, self.database)
@@ -111,8 +114,10 @@ class Rooms:
 
     def _market(self) -> Market:
         table = Table("tokens", COLUMNS, epoch=int(self._clock() * 1000), common=TOGETHER)
-        self.hub.add_table(table, self.config.market.flush_ms)
-        return Market(table, self._clock)
+        market = Market(table, self._clock)
+        self.candles = Candles(market, CandleRows(self.database), self._clock)
+        self.hub.add_table(table, self.config.market.flush_ms, self.candles.collect)
+        return market
 
     def _endpoints(self) -> list[Endpoint]:
         return [
@@ -122,6 +127,8 @@ class Rooms:
                 self.market,
                 self.config.market,
                 price_alerts=self.price_alerts,
+                candles=self.candles,
+                candle_config=self.config.candles,
             ),
             SystemSettings(self._base("system_settings"), self.settings),
             Test(self._base("test"), lambda: len(self.connections)),
@@ -161,6 +168,14 @@ def _check_operations(endpoints: Iterable[Endpoint]) -> None:
         for name in endpoint.base.settings.operations:
             if name not in known:
                 raise ConfigError(f"endpoints.{endpoint.name}.operations: there is no {name!r}.")
+
+
+def _keep(config: CandleConfig) -> dict[int, int]:
+    """Seconds that candles are kept, by resolution in seconds."""
+    for name in config.keep_days:
+        if name not in RESOLUTIONS:
+            raise ConfigError(f"candles.keep_days: there is no {name!r}.")
+    return {RESOLUTIONS[name]: int(days * 86_400) for name, days in config.keep_days.items()}
 
 
 def _limits(config: Config, name: str) -> EndpointConfig:

@@ -100,7 +100,7 @@ export class Detail {
   }
 
   #candle(candles, said) {
-    const row = said.candle ?? said.data;
+    const row = said.candle;
     if (candles !== this.#candles || !Array.isArray(row)) return;
     const candle = candles.put(row);
     if (candle) this.#series.update(candle);

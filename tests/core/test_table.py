@@ -114,6 +114,11 @@ class Model(RuleBasedStateMachine):
         for since in range(self.twin.tick + 1):
             changed = {key for key, t in self.twin.ticks.items() if max(t.values()) > since}
             assert set(self.ours.changed(since)) == changed
+            assert {key: (m, e) for key, m, e in self.ours.numbers("price", since)} == {
+                key: self.twin.sealed[key]["price"]
+                for key in self.twin.sealed
+                if self.twin.ticks[key]["price"] > since
+            }
             gone = [key for tick, _, _, key in self.twin.tombstones if tick > since]
             assert sorted(self.ours.removed(since)) == sorted(gone)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from fastws.config import Config, DatabaseConfig, MarketConfig
+from fastws.config import CandleConfig, Config, DatabaseConfig, MarketConfig
 from fastws.domain.market import Market
+from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.settings import SettingsBook
 from fastws.endpoint import Base
 from fastws.endpoints.token_data import TokenData
 from fastws.hub import Hub
+from fastws.store.candles import CandleRows
 from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
 from fastws.store.settings import Setting
@@ -22,8 +24,15 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 def make_token_data(base: Base, market: Market, database: Database | None = None) -> TokenData:
     """The endpoint; without a ``database`` its alerts have none that answers."""
-    rows = PriceAlertRows(database or Database("postgresql://nowhere", DatabaseConfig()))
-    return TokenData(base, market, MarketConfig(), price_alerts=PriceAlerts(market, rows))
+    database = database or Database("postgresql://nowhere", DatabaseConfig())
+    return TokenData(
+        base,
+        market,
+        MarketConfig(),
+        price_alerts=PriceAlerts(market, PriceAlertRows(database)),
+        candles=Candles(market, CandleRows(database), base.clock),
+        candle_config=CandleConfig(),
+    )
 
 
 def make_book(hub: Hub, clock: Clock, **values: Any) -> SettingsBook:

@@ -12,7 +12,7 @@ import pytest
 from fastws._core.table import Table
 from fastws.config import LimitsConfig
 from fastws.domain.market import COLUMNS, Market, Token
-from fastws.endpoints.token_data import lists as room
+from fastws.endpoints.token_data import views as room
 from tests.endpoints.books import make_token_data
 from tests.fakes import ADMIN, USER, Clock, ask, make_base, make_hub, opened
 
@@ -293,7 +293,7 @@ class TestLimits:
     async def test_channels_nobody_follows_are_forgotten(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(room, "FEWEST_VIEWS", 50)
+        monkeypatch.setattr(room, "FEWEST", 50)
         world = World(tokens=400)
         world.endpoint._look_at = 50
         conn, outlet, _ = await opened(world.endpoint, messages_per_minute=5000)

@@ -6,24 +6,36 @@ is all of them together.
 
 from __future__ import annotations
 
-from fastws.config import MarketConfig
+from fastws.config import CandleConfig, MarketConfig
 from fastws.domain.market import Market
+from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.endpoint import Base
+from fastws.endpoints.token_data.history import History
 from fastws.endpoints.token_data.lists import Lists
 from fastws.endpoints.token_data.price_alerts import PriceAlertCommands
+from fastws.endpoints.token_data.views import Views
 
 __all__ = ["TokenData"]
 
 
-class TokenData(PriceAlertCommands, Lists):
+class TokenData(PriceAlertCommands, History, Lists):
     """Live token prices."""
 
     path = "token-data"
     requires_auth = False
 
     def __init__(
-        self, base: Base, market: Market, config: MarketConfig, *, price_alerts: PriceAlerts
+        self,
+        base: Base,
+        market: Market,
+        config: MarketConfig,
+        *,
+        price_alerts: PriceAlerts,
+        candles: Candles,
+        candle_config: CandleConfig,
     ) -> None:
         Lists.__init__(self, base, market, config)
         self._price_alerts = price_alerts
+        self._candles = candles
+        self._charts = Views(self.hub, self.path, market.table, candle_config.push_seconds)

@@ -18,8 +18,10 @@ from fastws.config import MarketConfig
 from fastws.connection import Connection
 from fastws.domain.market import Market, TokenPatch
 from fastws.endpoint import Base, Endpoint, command
+from fastws.endpoints.token_data.views import Views
 from fastws.errors import Code, WireError
-from fastws.hub import Channel, Subscription, View
+from fastws.hub import Channel, Subscription
+from fastws.hub.view import Encode
 from fastws.identity import Role
 from fastws.wire import Message, Reply, Subscribe
 
@@ -29,9 +31,6 @@ TOKENS: Final = "public.tokens"
 MARKET: Final = "public.market"
 PREFIX: Final = "token."
 LISTS: Final = {TOKENS: "token_update", MARKET: "market_update"}
-
-FEWEST_VIEWS: Final = 1024
-"""Token views below which nobody looks for idle ones."""
 
 AT_ONCE: Final = 100
 """Tokens subscribed before others get their turn."""
@@ -69,9 +68,7 @@ class Lists(Endpoint):
     def __init__(self, base: Base, market: Market, config: MarketConfig) -> None:
         super().__init__(base)
         self._market = market
-        self._token_seconds = config.token_seconds
-        self._views: dict[str, View] = {}  # of single tokens, by label
-        self._look_at = FEWEST_VIEWS  # number of views at which the idle ones are dropped
+        self._tokens = Views(self.hub, self.path, market.table, config.token_seconds)
         self._lists = {label: market.list_view(type_, label) for label, type_ in LISTS.items()}
         for label, encode in self._lists.items():
             self.hub.table(
@@ -102,22 +99,12 @@ class Lists(Endpoint):
         """The lists, and ``token.<symbol or address>`` of a token there is."""
         if not label.startswith(PREFIX):
             return super().channel(label) if label in LISTS else None
-        view = self._views.get(label)
-        if view is None and self._market.resolve(label.removeprefix(PREFIX)) is not None:
-            if len(self._views) >= self._look_at:
-                self._drop_idle()
-            encode = self._market.token_view(label.removeprefix(PREFIX), label)
-            name = f"{self.path}/{label}"
-            view = self.hub.view(name, self._market.table, encode, self._token_seconds)
-            self._views[label] = view
-        return view
+        return self._tokens.find(label, lambda: self._token_view(label))
 
-    def _drop_idle(self) -> None:
-        """Forget the channels nobody follows: names are made up by clients."""
-        for label in [label for label, view in self._views.items() if not view.subscriptions]:
-            del self._views[label]
-            self.hub.drop(f"{self.path}/{label}")
-        self._look_at = max(FEWEST_VIEWS, 2 * len(self._views))
+    def _token_view(self, label: str) -> Encode | None:
+        name = label.removeprefix(PREFIX)
+        known = self._market.resolve(name) is not None
+        return self._market.token_view(name, label) if known else None
 
     async def initial(self, conn: Connection, label: str) -> list[Reply | bytes]:
         """The whole list, or the one token."""
