@@ -159,7 +159,7 @@ class CandleConfig(_Section, frozen=True):
         dict[str, float], _doc("days that candles are kept, by resolution; not named: for ever")
     ] = field(
         default_factory=lambda: {
-            "1s": 0.04, "1m": 3.0, "5m": 14.0, "15m": 30.0, "1h": 180.0, "4h": 730.0,
+            "1s": 0.01, "1m": 3.0, "5m": 14.0, "15m": 30.0, "1h": 180.0, "4h": 730.0,
         }
     )  # fmt: skip
 

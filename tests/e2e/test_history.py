@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 from pathlib import Path
@@ -30,11 +29,15 @@ async def history(server: ServerProcess, resolution: str) -> list[list[Any]]:
         return list((await receive(ws, "history"))["candles"])
 
 
-async def later(server: ServerProcess, second: int) -> None:
-    """Wait until there is a candle of that second or a later one."""
-    async with asyncio.timeout(PATIENCE):
-        while (await history(server, "1s"))[-1][0] < second:  # noqa: ASYNC110 - time is the event
-            await asyncio.sleep(0.2)
+async def pass_by(server: ServerProcess, candles: int) -> int:
+    """Follow the live candle until so many more have begun; the last one's time."""
+    place = f"ws://127.0.0.1:{server.port}/api/v69/ws/token-data?automatic=false"
+    async with websockets.connect(place, max_queue=None) as ws:
+        await ws.send(json.dumps({"type": "subscribe", "channel": "candles.1s.SOL"}))
+        times: set[int] = set()
+        while len(times) <= candles:
+            times.add((await receive(ws, "candle"))["candle"][0])
+        return max(times)
 
 
 def folded(seconds: list[list[Any]], size: int) -> list[list[Any]]:
@@ -49,16 +52,14 @@ def folded(seconds: list[list[Any]], size: int) -> list[list[Any]]:
 async def test_a_kill_loses_what_was_not_written_and_nothing_else(tmp_path: Path) -> None:
     settings = {**QUICK, "DATA_DIR": str(tmp_path / "data")}
     with ServerProcess(**settings) as first:
-        async with asyncio.timeout(PATIENCE):
-            while len(before := await history(first, "1s")) < 5:  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
+        await pass_by(first, 5)
+        before = await history(first, "1s")
         written = before[-1][0]
-        await later(first, written + 3)
+        await pass_by(first, 3)
         first.process.send_signal(signal.SIGKILL)
         first.process.wait(PATIENCE)
         with ServerProcess(**settings) as second:
-            begun = (await history(second, "1s"))[-1][0]
-            await later(second, begun + 3)
+            await pass_by(second, 3)
             after = {resolution: await history(second, resolution) for resolution in RESOLUTIONS}
     assert [one for one in after["1s"] if one[0] < written] == before[:-1], "more than 2 s old"
     last = after["1d"][-1]
