@@ -120,6 +120,11 @@ def _traffic(rooms: Rooms, gateway: Gateway, answered: Counter[tuple[str, str]])
 
 def _failures(rooms: Rooms, tasks: Tasks, lost_lines: Counts) -> Labelled:
     return {
+        "market_alerts": (
+            "Unusual moves found in the market",
+            ("kind",),
+            lambda: {(kind,): n for kind, n in rooms.signals.counts.items()},
+        ),
         "candles_written": (
             "Candles of one second stored",
             (),

@@ -13,6 +13,8 @@ from aiohttp import web
 from fastws import pages
 from fastws.config import Config
 from fastws.connection import Peer
+from fastws.domain.market.signals import TURNS
+from fastws.endpoints.token_data.signals import announce_signals
 from fastws.errors import Close, StartError, StoreUnavailable, Unavailable
 from fastws.gateway import Gateway
 from fastws.metrics import Counts
@@ -177,6 +179,7 @@ class Server:
         tasks.run("loop_lag", self._measure_lag)
         flush_seconds = self._config.market.flush_ms / 1000
         tasks.every(flush_seconds, "price_alerts", rooms.price_alerts.check)
+        tasks.run("signals", self._signal)
         tasks.every(self._config.candles.write_seconds, "candles", rooms.candles.write)
         keep = rooms.keep_candles
         tasks.every(FORGET_SECONDS, "candles_kept", lambda: rooms.candles.forget(keep))
@@ -190,6 +193,16 @@ class Server:
             due = loop.time() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
             self.rooms.stats.loop_lag.observe(max(0.0, loop.time() - due))
+
+    async def _signal(self) -> None:
+        """Learn what is usual and say what is not."""
+        signals = self.rooms.signals
+        await asyncio.sleep(1.0)  # the source's first prices are in: whose past is asked is known
+        await signals.seed()
+        while True:
+            await asyncio.sleep(1 / TURNS)
+            signals.turn()
+            await announce_signals(self.rooms.hub, signals)
 
     async def _record(self) -> None:
         try:

@@ -25,6 +25,7 @@ from fastws.connection import Allowances, Connections
 from fastws.domain.market import COLUMNS, TOGETHER, Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
+from fastws.domain.market.signals import Signals
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
@@ -115,9 +116,16 @@ class Rooms:
     def _market(self) -> Market:
         table = Table("tokens", COLUMNS, epoch=int(self._clock() * 1000), common=TOGETHER)
         market = Market(table, self._clock)
-        self.candles = Candles(market, CandleRows(self.database), self._clock)
-        self.hub.add_table(table, self.config.market.flush_ms, self.candles.collect)
+        rows = CandleRows(self.database)
+        self.candles = Candles(market, rows, self._clock)
+        self.signals = Signals(market, rows, self._clock)
+        self.hub.add_table(table, self.config.market.flush_ms, self._sealed)
         return market
+
+    def _sealed(self) -> None:
+        """Whoever judges each price has seen it before anybody is told."""
+        self.candles.collect()
+        self.signals.collect()
 
     def _endpoints(self) -> list[Endpoint]:
         return [
@@ -127,6 +135,7 @@ class Rooms:
                 self.market,
                 self.config.market,
                 price_alerts=self.price_alerts,
+                signals=self.signals,
                 candles=self.candles,
                 candle_config=self.config.candles,
             ),

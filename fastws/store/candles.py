@@ -6,7 +6,7 @@ again changes nothing, so a batch whose answer was lost may be sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fastws.store.pool import Database, Row
@@ -30,6 +30,8 @@ AT_ONCE: Final = 2000
 """Rows of one statement: what it costs our loop to write them down is a few milliseconds."""
 
 FORGET_AT_ONCE: Final = 20_000
+
+TOKENS_AT_ONCE: Final = 100
 
 _FOLD = """
     (array_agg(open ORDER BY time))[1], max(high), min(low),
@@ -123,6 +125,19 @@ class CandleRows:
             found += [(coarse, _candle(row)) for row in rows]
         return found
 
+    async def closes(
+        self, resolution: int, since: int
+    ) -> AsyncIterator[tuple[str, list[tuple[int, float]]]]:
+        """By token: begin and close (as a float) of its candles from ``since``, oldest first."""
+        after = 0
+        while True:
+            rows = await self._database.fetch(_CLOSES, resolution, since, after, TOKENS_AT_ONCE)
+            for row in rows:
+                yield row["address"], list(zip(row["times"], row["closes"], strict=True))
+            if len(rows) < TOKENS_AT_ONCE:
+                return
+            after = rows[-1]["id"]
+
     async def forget(self, resolution: int, before: int) -> int:
         """Delete candles that begin before a time and are rolled up; how many there were."""
         coarser = dict(STEPS).get(resolution)
@@ -183,6 +198,15 @@ _BEGUN: Final = f"""
     ) AS begun (token, time, o, h, l, c, volume)
     JOIN fastws_candle_tokens ON id = token
 """  # noqa: S608 - constant
+
+_CLOSES: Final = """
+    SELECT tokens.id, address, times, closes FROM fastws_candle_tokens AS tokens, LATERAL (
+        SELECT coalesce(array_agg(time ORDER BY time), '{}') AS times,
+            coalesce(array_agg(close::float8 ORDER BY time), '{}') AS closes
+        FROM fastws_candles WHERE resolution = $1 AND token = tokens.id AND time >= $2
+    ) AS kept
+    WHERE tokens.id > $3 ORDER BY tokens.id LIMIT $4
+"""
 
 _FORGET: Final = """
     DELETE FROM fastws_candles WHERE resolution = $1 AND (token, time) IN (

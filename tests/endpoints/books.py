@@ -9,6 +9,7 @@ from fastws.config import CandleConfig, Config, DatabaseConfig, MarketConfig
 from fastws.domain.market import Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
+from fastws.domain.market.signals import Signals
 from fastws.domain.settings import SettingsBook
 from fastws.endpoint import Base
 from fastws.endpoints.token_data import TokenData
@@ -30,6 +31,7 @@ def make_token_data(base: Base, market: Market, database: Database | None = None
         market,
         MarketConfig(),
         price_alerts=PriceAlerts(market, PriceAlertRows(database)),
+        signals=Signals(market, CandleRows(database), base.clock),
         candles=Candles(market, CandleRows(database), base.clock),
         candle_config=CandleConfig(),
     )

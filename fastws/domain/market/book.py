@@ -16,6 +16,7 @@ from fastws._core.table import Column, Table
 from fastws.domain.market.decimals import Scaled, fit
 from fastws.domain.market.feed import Feed
 from fastws.domain.market.legacy import Fragment, Listing
+from fastws.domain.market.moves import WINDOWS
 from fastws.domain.market.tokens import FIGURES, Token, TokenPatch, figures_of, merge
 from fastws.wire import iso
 
@@ -28,9 +29,13 @@ COLUMNS: Final = (
     Column("decimals", "int"),
     Column("listed", "int"),
     Column("revision", "int"),
+    *(Column(name, "decimal") for name in WINDOWS),
+    Column("trend", "enum"),
+    Column("status", "enum"),
 )
 """Columns of the token table. ``revision`` grows with the metadata that is not in the table
-(links, picture, colour), so that a follower knows when to ask for it again."""
+(links, picture, colour), so that a follower knows when to ask for it again. What follows it is
+computed here (`fastws.domain.market.signals`)."""
 
 TOGETHER: Final = (("price",), FIGURES[1:], FIGURES)
 """Columns that usually change together: rows of just these need no mask (docs/wire.md)."""

@@ -10,16 +10,18 @@ from fastws.config import CandleConfig, MarketConfig
 from fastws.domain.market import Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
+from fastws.domain.market.signals import Signals
 from fastws.endpoint import Base
 from fastws.endpoints.token_data.history import History
 from fastws.endpoints.token_data.lists import Lists
 from fastws.endpoints.token_data.price_alerts import PriceAlertCommands
+from fastws.endpoints.token_data.signals import SignalCommands
 from fastws.endpoints.token_data.views import Views
 
 __all__ = ["TokenData"]
 
 
-class TokenData(PriceAlertCommands, History, Lists):
+class TokenData(PriceAlertCommands, SignalCommands, History, Lists):
     """Live token prices."""
 
     path = "token-data"
@@ -32,10 +34,12 @@ class TokenData(PriceAlertCommands, History, Lists):
         config: MarketConfig,
         *,
         price_alerts: PriceAlerts,
+        signals: Signals,
         candles: Candles,
         candle_config: CandleConfig,
     ) -> None:
         Lists.__init__(self, base, market, config)
         self._price_alerts = price_alerts
+        self._signals = signals
         self._candles = candles
         self._charts = Views(self.hub, self.path, market.table, candle_config.push_seconds)
