@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MADE = ROOT / "build" / "bench"
 SETTLE_SECONDS = 0.25
+IDLE_SECONDS = 2.0
 START_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -47,7 +48,7 @@ def cpu_seconds(pid: int) -> float:
 
 @dataclass
 class Window:
-    """What one window of work cost, and what came of it."""
+    """What one window of work cost, idling of the same time taken off, and what came of it."""
 
     cpu: float
     ticks: float
@@ -77,6 +78,7 @@ class Contest:
     messages: list[str] = field(default_factory=list)
     per_tick: int = 1
     windows: list[Window] = field(default_factory=list)
+    idle: float = 0.0  # share of a core while nothing is sent
     environment: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Contest:
@@ -115,6 +117,10 @@ class Contest:
         if self.crowd.stdout.readline() != "ready\n":
             raise RuntimeError(f"{self.name}: not all clients were let in")
         time.sleep(SETTLE_SECONDS)
+        self._settle()
+        before = cpu_seconds(self.server.pid)
+        time.sleep(IDLE_SECONDS)
+        self.idle = (cpu_seconds(self.server.pid) - before) / IDLE_SECONDS
 
     def mark(self) -> dict[str, Any]:
         """What came since the last mark."""
@@ -136,12 +142,13 @@ class Contest:
     def work(self, seconds: float, keep: bool = True) -> Window:
         """Let it tick for a while; CPU and frames until all has arrived."""
         self.mark()
-        before = cpu_seconds(self.server.pid)
+        before, began = cpu_seconds(self.server.pid), time.monotonic()
         self.server.send_signal(signal.SIGUSR2)
         time.sleep(seconds)
         self.server.send_signal(signal.SIGHUP)
         self._settle()
         spent = cpu_seconds(self.server.pid) - before
+        spent -= self.idle * (time.monotonic() - began)
         told = self.mark()
         ticks = told["frames"] / self.clients / self.per_tick
         window = Window(spent, ticks, told, self.clients)

@@ -125,6 +125,11 @@ def _failures(rooms: Rooms, tasks: Tasks, lost_lines: Counts) -> Labelled:
             ("kind",),
             lambda: {(kind,): n for kind, n in rooms.signals.counts.items()},
         ),
+        "metadata_notices": (
+            "Tokens whose metadata changed",
+            (),
+            lambda: {(): rooms.notices.told},
+        ),
         "candles_written": (
             "Candles of one second stored",
             (),

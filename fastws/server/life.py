@@ -14,6 +14,7 @@ from fastws import pages
 from fastws.config import Config
 from fastws.connection import Peer
 from fastws.domain.market.signals import TURNS
+from fastws.endpoints.token_data.metadata import announce_metadata
 from fastws.endpoints.token_data.signals import announce_signals
 from fastws.errors import Close, StartError, StoreUnavailable, Unavailable
 from fastws.gateway import Gateway
@@ -90,6 +91,7 @@ class Server:
             await rooms.database.start()
             await migrate(rooms.database)
             await rooms.settings.load()
+            await rooms.whitelist.load()
         except StoreUnavailable as error:
             where = "DATABASE_URL" if self._config.database.url else "private"
             raise StartError(f"The database ({where}) cannot be used: {error}.") from None
@@ -195,7 +197,7 @@ class Server:
             self.rooms.stats.loop_lag.observe(max(0.0, loop.time() - due))
 
     async def _signal(self) -> None:
-        """Learn what is usual and say what is not."""
+        """Learn what is usual; say what is not, and what is called otherwise now."""
         signals = self.rooms.signals
         await asyncio.sleep(1.0)  # the source's first prices are in: whose past is asked is known
         await signals.seed()
@@ -203,6 +205,7 @@ class Server:
             await asyncio.sleep(1 / TURNS)
             signals.turn()
             await announce_signals(self.rooms.hub, signals)
+            await announce_metadata(self.rooms.hub, self.rooms.notices)
 
     async def _record(self) -> None:
         try:

@@ -24,8 +24,10 @@ from fastws.config import CandleConfig, Config, EndpointConfig
 from fastws.connection import Allowances, Connections
 from fastws.domain.market import COLUMNS, TOGETHER, Market
 from fastws.domain.market.candles import Candles
+from fastws.domain.market.notices import Notices
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.market.signals import Signals
+from fastws.domain.market.whitelist import Whitelist
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
@@ -34,6 +36,7 @@ from fastws.endpoints.system_settings import SystemSettings
 from fastws.endpoints.test import Test
 from fastws.endpoints.token_data import TokenData
 from fastws.endpoints.token_data.price_alerts import announce
+from fastws.endpoints.token_data.whitelist import announce_whitelist
 from fastws.errors import ConfigError
 from fastws.gateway import Proxies
 from fastws.hub import Hub
@@ -44,6 +47,7 @@ from fastws.sources.exchange import CombinedStream, Exchange
 from fastws.sources.platform import Platform
 from fastws.sources.replay import Replay
 from fastws.sources.simulated import Simulated
+from fastws.store.audit import Audit
 from fastws.store.candles import RESOLUTIONS, CandleRows
 from fastws.store.challenges import Challenges
 from fastws.store.connections import ConnectionLog
@@ -51,6 +55,7 @@ from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
 from fastws.store.sessions import RevokedSessions
 from fastws.store.users import Users
+from fastws.store.whitelist import WhitelistRows
 
 __all__ = ["Rooms", "Source"]
 
@@ -85,6 +90,11 @@ class Rooms:
         self.status.follow(self.settings)
         self.market = self._market()
         self.keep_candles = _keep(config.candles)
+        self.notices = Notices(self.market)
+        self.whitelist = Whitelist(
+            self.market, self.database, WhitelistRows(self.database), Audit(self.database)
+        )
+        self.whitelist.on_changed.append(partial(announce_whitelist, self.hub))
         self.price_alerts = PriceAlerts(self.market, PriceAlertRows(self.database))
         self.price_alerts.on_fired.append(partial(announce, self.hub))
         self.source = _source(config, self.market, self.database)
@@ -136,6 +146,7 @@ class Rooms:
                 self.config.market,
                 price_alerts=self.price_alerts,
                 signals=self.signals,
+                whitelist=self.whitelist,
                 candles=self.candles,
                 candle_config=self.config.candles,
             ),

@@ -164,7 +164,8 @@ def test_a_change_of_the_day_is_ours_only_where_no_source_says_it() -> None:
 
 def test_a_token_is_live_stale_or_halted_and_everybody_is_told() -> None:
     world = World()
-    world.second()
+    for _ in world.seconds(2 * STEP):
+        pass
     assert world.row()["status"] == 0
     world.market.feed.become(FeedStatus.STALE)
     (alert,) = world.seconds(STEP, trade=False)

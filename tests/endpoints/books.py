@@ -10,14 +10,17 @@ from fastws.domain.market import Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.market.signals import Signals
+from fastws.domain.market.whitelist import Whitelist
 from fastws.domain.settings import SettingsBook
 from fastws.endpoint import Base
 from fastws.endpoints.token_data import TokenData
 from fastws.hub import Hub
+from fastws.store.audit import Audit
 from fastws.store.candles import CandleRows
 from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
 from fastws.store.settings import Setting
+from fastws.store.whitelist import WhitelistRows
 from tests.fakes import Clock
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -31,6 +34,7 @@ def make_token_data(base: Base, market: Market, database: Database | None = None
         market,
         MarketConfig(),
         price_alerts=PriceAlerts(market, PriceAlertRows(database)),
+        whitelist=Whitelist(market, database, WhitelistRows(database), Audit(database)),
         signals=Signals(market, CandleRows(database), base.clock),
         candles=Candles(market, CandleRows(database), base.clock),
         candle_config=CandleConfig(),

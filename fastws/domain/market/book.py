@@ -69,6 +69,10 @@ class Market:
         self.table = table
         self.feed = Feed(clock)
         self.published = 0
+        self.amend: Callable[[Token], Token] = lambda token: token
+        """What has the last word on metadata that is brought here."""
+        self.on_described: list[Callable[[Token, Token], None]] = []
+        """Called with the old and the new metadata of a token that was there."""
         self.renamed = 0
         """Grows whenever an address or a symbol may mean another token."""
         self._clock = clock
@@ -146,6 +150,7 @@ class Market:
 
         Raises `ValueError` when the market is full.
         """
+        token = self.amend(token)
         entry = self._entries.get(token.address)
         if entry is None:
             self._add(token)
@@ -161,6 +166,8 @@ class Market:
         entry.fragment.describe(token)
         entry.revision += 1
         self.table.set_row(token.address, _cells(token, entry.revision))
+        for listener in self.on_described:
+            listener(old, token)
         return False
 
     def remove(self, key: str) -> bool:

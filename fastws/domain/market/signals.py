@@ -227,7 +227,8 @@ class Signals:
         status = self._status(key, token, now)
         if status != token.status:
             token.status = cells["status"] = status
-            self._tell("status_change", key, token, now, state=STATUSES[status])
+            if token.samples > 1:  # what it was from the beginning is no news
+                self._tell("status_change", key, token, now, state=STATUSES[status])
         if cells:
             table.set_row(key, cells)
 

@@ -11,17 +11,20 @@ from fastws.domain.market import Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.market.signals import Signals
+from fastws.domain.market.whitelist import Whitelist
 from fastws.endpoint import Base
 from fastws.endpoints.token_data.history import History
 from fastws.endpoints.token_data.lists import Lists
+from fastws.endpoints.token_data.metadata import Metadata
 from fastws.endpoints.token_data.price_alerts import PriceAlertCommands
 from fastws.endpoints.token_data.signals import SignalCommands
 from fastws.endpoints.token_data.views import Views
+from fastws.endpoints.token_data.whitelist import WhitelistCommands
 
 __all__ = ["TokenData"]
 
 
-class TokenData(PriceAlertCommands, SignalCommands, History, Lists):
+class TokenData(PriceAlertCommands, SignalCommands, WhitelistCommands, Metadata, History, Lists):
     """Live token prices."""
 
     path = "token-data"
@@ -35,11 +38,13 @@ class TokenData(PriceAlertCommands, SignalCommands, History, Lists):
         *,
         price_alerts: PriceAlerts,
         signals: Signals,
+        whitelist: Whitelist,
         candles: Candles,
         candle_config: CandleConfig,
     ) -> None:
         Lists.__init__(self, base, market, config)
         self._price_alerts = price_alerts
         self._signals = signals
+        self._whitelist = whitelist
         self._candles = candles
         self._charts = Views(self.hub, self.path, market.table, candle_config.push_seconds)

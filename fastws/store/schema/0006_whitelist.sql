@@ -1,0 +1,24 @@
+-- Tokens as administrators want them listed; what is set here goes before what a source says.
+-- A row stays when a token is taken off the list (listed = false), so that sources cannot bring
+-- it back.
+
+CREATE TABLE fastws_token_whitelist (
+    address varchar(64) PRIMARY KEY,
+    symbol varchar(64) NOT NULL,
+    name varchar(128),
+    decimals smallint,
+    image_url varchar(512),
+    listed boolean NOT NULL,
+    version integer NOT NULL DEFAULT 1,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    updated_by varchar(64) NOT NULL
+);
+
+-- What users hold, as whoever watches their wallets writes it.
+CREATE TABLE fastws_token_holdings (
+    wallet_address varchar(64) NOT NULL,
+    token_address varchar(64) NOT NULL,
+    amount numeric NOT NULL CHECK (amount >= 0),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (wallet_address, token_address)
+);
