@@ -6,8 +6,6 @@ leaves in a write of its own.
 
 from __future__ import annotations
 
-import socket
-
 from socketify import App, OpCode
 
 from bench.peers.ticking import Work, rows_of
@@ -37,9 +35,6 @@ def main() -> None:
         for token, text in work.changed():
             app.publish(f"t{token}", text, OpCode.TEXT)
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     app.ws("/*", {"upgrade": upgrade, "open": opened, "idle_timeout": 0, "compression": 0})
 
     def due(_):  # type: ignore[no-untyped-def]
@@ -49,7 +44,7 @@ def main() -> None:
     # A timer of libuv itself: from an asyncio task each publication would be a write, too.
     every = round(1000 / work.rate)
     timer = app.loop.uv_loop.create_timer(every, every, due, None)
-    app.listen(port, lambda _: print("port", port, flush=True))
+    app.listen(0, lambda config: print("port", config.port, flush=True))
     # Not `app.run()`: that polls this loop from asyncio without a pause, a whole core for nothing.
     app.loop.uv_loop.run()
     timer.stop()

@@ -110,12 +110,13 @@ class Hub:
         *,
         flush_ms: int,
         names: Names,
+        kind: type[TableChannel] = TableChannel,
     ) -> TableChannel:
         """A new channel of a table: deltas, and ``encode``'s frames for older clients."""
         shown = self._shown.get(table.name)
         if shown is None:
             shown = self._shown[table.name] = columns.View(table)
-        made = TableChannel(
+        made = kind(
             name,
             next(self._ids),
             table,

@@ -122,6 +122,15 @@ class TableChannel(View):
             subscription.close()
             subscription.subscriber.subscription_ended(self.label, code, message)
 
+    def wanted(self, asked: Subscribe) -> dict[str, str] | None:
+        """The rows of a subscription by what the client calls them; None: all."""
+        return None if asked.rows is UNSET else self.keys(asked.rows)
+
+    @property
+    def filter(self) -> int:
+        """Version of the row set where the server chooses it; a resume names it."""
+        return 0
+
     @property
     def followers(self) -> int:
         """Subscriptions now, of any format."""
@@ -147,7 +156,7 @@ class TableSubscription(Subscription):
         self.subscriber = subscriber
         self.recovered = self.live = self.paused = False
         self.format = str(asked.format)
-        self.names = None if asked.rows is UNSET else channel.keys(asked.rows)
+        self.names = channel.wanted(asked)
         self._given = asked.since is not UNSET
         self.follower = Follower(
             channel.shown,
@@ -157,6 +166,7 @@ class TableSubscription(Subscription):
             keys=None if self.names is None else set(self.names.values()),
             pace=pace_of(_rate(asked), channel.flush_ms),
             period=channel.flush_ms / 1000,
+            version=channel.filter,
         )
         if asked.since is not UNSET:
             self.recovered = self._recover(asked.since, asked)
@@ -175,27 +185,30 @@ class TableSubscription(Subscription):
             text = f"Tick {since.tick} lies ahead of the channel ({table.tick})"
             raise WireError(Code.INVALID_SINCE, text)
         new = [] if asked.new is UNSET else list(self.channel.keys(asked.new).values())
-        return self.follower.resume(since.epoch, since.tick, new)
+        version = 0 if since.filter is UNSET else since.filter
+        return self.follower.resume(since.epoch, since.tick, new, version)
 
     def change(self, asked: Subscribe) -> None:
         """A repeated ``subscribe``: other rows, another rate; without either a snapshot again."""
         self.follower.pace = pace_of(_rate(asked), self.channel.flush_ms)
-        names = None if asked.rows is UNSET else self.channel.keys(asked.rows)
+        names = self.channel.wanted(asked)
         if names == self.names:
             self.follower.restart()
-        else:
-            self.follower.follow(None if names is None else set(names.values()))
-        self.names = names
+        self.choose(names)
         self._given = False
+
+    def choose(self, names: dict[str, str] | None) -> None:
+        """Other rows: what is new comes whole, what left is named."""
+        if names != self.names:
+            keys = None if names is None else set(names.values())
+            self.follower.follow(keys, self.channel.filter)
+        self.names = names
 
     def look_again(self) -> None:
         """A name that meant nothing, or another row, may mean this one by now."""
         if self.names is None:
             return
-        resolved = self.channel.keys(list(self.names))
-        if resolved != self.names:
-            self.names = resolved
-            self.follower.follow(set(resolved.values()))
+        self.choose(self.channel.keys(list(self.names)))
 
     def describe(self) -> dict[str, Any]:
         """Columns, what is unknown and which limits apply, besides where the table stands."""
@@ -205,6 +218,7 @@ class TableSubscription(Subscription):
             **super().describe(),
             "format": self.format,
             **channel.shown.describe(),
+            **({"filter": channel.filter} if channel.filter else {}),
             "unknown": [name for name, key in (self.names or {}).items() if key in unknown],
             "limits": {
                 "rows": channel.most,

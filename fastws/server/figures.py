@@ -59,6 +59,10 @@ def _gauges(rooms: Rooms, gateway: Gateway) -> dict[str, tuple[str, Gauge]]:
             "Price alerts reached that wait for the database",
             lambda: rooms.price_alerts.due,
         ),
+        "portfolios_followed": (
+            "Wallets whose holdings somebody follows",
+            lambda: len(rooms.portfolios),
+        ),
         "candles_waiting": (
             "Candles of one second that are not stored yet",
             lambda: rooms.candles.waiting,

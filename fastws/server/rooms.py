@@ -25,6 +25,7 @@ from fastws.connection import Allowances, Connections
 from fastws.domain.market import COLUMNS, TOGETHER, Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.notices import Notices
+from fastws.domain.market.portfolios import Portfolios
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.market.signals import Signals
 from fastws.domain.market.whitelist import Whitelist
@@ -51,6 +52,7 @@ from fastws.store.audit import Audit
 from fastws.store.candles import RESOLUTIONS, CandleRows
 from fastws.store.challenges import Challenges
 from fastws.store.connections import ConnectionLog
+from fastws.store.holdings import HoldingRows
 from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
 from fastws.store.sessions import RevokedSessions
@@ -95,6 +97,7 @@ class Rooms:
             self.market, self.database, WhitelistRows(self.database), Audit(self.database)
         )
         self.whitelist.on_changed.append(partial(announce_whitelist, self.hub))
+        self.portfolios = Portfolios(self.database, HoldingRows(self.database))
         self.price_alerts = PriceAlerts(self.market, PriceAlertRows(self.database))
         self.price_alerts.on_fired.append(partial(announce, self.hub))
         self.source = _source(config, self.market, self.database)
@@ -147,6 +150,7 @@ class Rooms:
                 price_alerts=self.price_alerts,
                 signals=self.signals,
                 whitelist=self.whitelist,
+                portfolios=self.portfolios,
                 candles=self.candles,
                 candle_config=self.config.candles,
             ),

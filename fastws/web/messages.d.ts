@@ -70,6 +70,11 @@ export interface Messages {
     | { type: "get_all_tokens"; id?: number | string }
     | { type: "token_update"; id?: number | string; data: Array<{ address?: string; symbol?: string; name?: string; id?: number; decimals?: number | null; listed?: boolean; color?: string | null; image_url?: string | null; socials?: Array<{ platform: string; url: string }> | null; websites?: Array<{ label: string; url: string }> | null; price?: string; change_24h?: string | null; market_cap?: string | null; fdv?: string | null; liquidity?: string | null; volume_24h?: string | null; buy_pressure?: string | null }> }
     | { type: "get_history"; id?: number | string; symbol: string; resolution?: string; since?: number; until?: number; limit?: number }
+    | { type: "get_token_metadata"; id?: number | string; symbols: Array<string> }
+    | { type: "whitelist_get"; id?: number | string }
+    | { type: "whitelist_add"; id?: number | string; address: string; symbol: string; name?: string | null; decimals?: number | null; image_url?: string | null }
+    | { type: "whitelist_edit"; id?: number | string; address: string; version: number; symbol?: string; name?: string | null; decimals?: number | null; image_url?: string | null }
+    | { type: "whitelist_remove"; id?: number | string; address: string; version: number }
     | { type: "get_market_alerts"; id?: number | string; limit?: number; symbol?: string | null; kind?: "price_move" | "status_change" | "trend_change" | "volume_spike" | null }
     | { type: "set_price_alert"; id?: number | string; symbol: string; condition: "above" | "below"; price: string; once?: boolean }
     | { type: "get_price_alerts"; id?: number | string; fired?: boolean | null }

@@ -8,6 +8,7 @@ from typing import Any
 from fastws.config import CandleConfig, Config, DatabaseConfig, MarketConfig
 from fastws.domain.market import Market
 from fastws.domain.market.candles import Candles
+from fastws.domain.market.portfolios import Portfolios
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.market.signals import Signals
 from fastws.domain.market.whitelist import Whitelist
@@ -17,6 +18,7 @@ from fastws.endpoints.token_data import TokenData
 from fastws.hub import Hub
 from fastws.store.audit import Audit
 from fastws.store.candles import CandleRows
+from fastws.store.holdings import HoldingRows
 from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
 from fastws.store.settings import Setting
@@ -35,6 +37,7 @@ def make_token_data(base: Base, market: Market, database: Database | None = None
         MarketConfig(),
         price_alerts=PriceAlerts(market, PriceAlertRows(database)),
         whitelist=Whitelist(market, database, WhitelistRows(database), Audit(database)),
+        portfolios=Portfolios(database, HoldingRows(database)),
         signals=Signals(market, CandleRows(database), base.clock),
         candles=Candles(market, CandleRows(database), base.clock),
         candle_config=CandleConfig(),
