@@ -86,11 +86,12 @@ def bearer(token: str) -> dict[str, Any]:
     return {"additional_headers": {"Authorization": f"Bearer {token}"}}
 
 
-async def receive(ws: websockets.ClientConnection, type_: str) -> dict[str, Any]:
+async def receive(ws: websockets.ClientConnection, *types: str) -> dict[str, Any]:
+    """The next frame of one of these types; others are passed over."""
     async with asyncio.timeout(PATIENCE):
         while True:
             frame: dict[str, Any] = json.loads(await ws.recv())
-            if frame["type"] == type_:
+            if frame["type"] in types:
                 return frame
 
 

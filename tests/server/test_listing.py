@@ -67,17 +67,27 @@ async def test_a_user_follows_what_he_holds_as_it_changes(fresh_url: str) -> Non
             followed = Followed()
             followed.confirmed(confirmed, keys)
 
-            async def holds(held: list[str]) -> None:
-                while sorted(followed[label].by_key()) != held:
-                    followed.json(await receive(ws, "table"))
+            async def hear() -> dict[str, Any]:
+                """Frames of the table on the way are taken in."""
+                while (frame := await receive(ws, "table", "holdings"))["type"] == "table":
+                    followed.json(frame)
                     assert not followed.resync
+                    if sorted(followed[label].by_key()) == awaited:
+                        break
+                return frame
 
-            told = await receive(ws, "holdings")
+            awaited: list[str] | None = None
+            told = await hear()
             assert told["holdings"] == [{"address": keys[0], "amount": "2.5"}]
-            await holds(keys[:1])
+            awaited = keys[:1]
+            await hear()
             await rows.put(demo.USER, keys[1], Decimal(1))
-            told = await receive(ws, "holdings")
+            awaited = None
+            told = await hear()
             assert [one["address"] for one in told["holdings"]] == keys
-            await holds(keys)
+            awaited = keys
+            await hear()
             await rows.put(demo.USER, keys[0], Decimal(0))
-            await holds(keys[1:])
+            awaited = keys[1:]
+            assert (await hear())["type"] == "holdings"
+            assert (await hear())["type"] == "table"
