@@ -148,11 +148,13 @@ class MarketConfig(_Section, frozen=True):
     flush_ms: Annotated[int, _doc("ms between seals of the price table")] = 100
     list_seconds: Annotated[float, _doc("s between full legacy lists")] = 5.0
     token_seconds: Annotated[float, _doc("s between token_data of one symbol")] = 1.0
+    alerts: Annotated[bool, _doc("off: no market alerts, trends, changes of minutes")] = True
 
 
 class CandleConfig(_Section, frozen=True):
     """The history of prices (docs/wire.md, "History")."""
 
+    enabled: Annotated[bool, _doc("off: no candles are made, get_history has old ones")] = True
     write_seconds: Annotated[float, _doc("s between writes: what a crash may lose")] = 5.0
     push_seconds: Annotated[float, _doc("s between frames of one candle to a client")] = 1.0
     keep_days: Annotated[

@@ -2,7 +2,8 @@
 
 ``same`` is a stream (``test``, on the test endpoint). ``rows`` are the tokens of token-data,
 followed as binary tables; the tables are sealed once a tick. Everything is as ``fastws serve``
-does it but for the profile, which raises limits of connections.
+does it but for the profile, which raises limits of connections, and for the history and the
+alerts, which the others have not: what they cost is the price's, not the client's.
 """
 
 from __future__ import annotations
@@ -76,6 +77,8 @@ def main() -> None:
             "FASTWS_LOG_LEVEL": "warning",
             "FASTWS_SERVER_PORT": "0",
             "FASTWS_MARKET_SOURCE": "none",
+            "FASTWS_MARKET_ALERTS": "false",
+            "FASTWS_CANDLES_ENABLED": "false",
             "FASTWS_MARKET_FLUSH_MS": str(round(1000 / work.rate)),
         }
         settings = with_development_secrets(config.load())

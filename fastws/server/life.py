@@ -183,7 +183,8 @@ class Server:
         tasks.every(flush_seconds, "price_alerts", rooms.price_alerts.check)
         tasks.run("signals", self._signal)
         tasks.run("portfolios", rooms.portfolios.run)
-        tasks.every(self._config.candles.write_seconds, "candles", rooms.candles.write)
+        if self._config.candles.enabled:
+            tasks.every(self._config.candles.write_seconds, "candles", rooms.candles.write)
         keep = rooms.keep_candles
         tasks.every(FORGET_SECONDS, "candles_kept", lambda: rooms.candles.forget(keep))
         tasks.every(1.0, "pings", rooms.wheel.turn)
@@ -257,7 +258,7 @@ class Server:
         try:
             async with asyncio.timeout(ROWS_SECONDS):
                 await self.rooms.recorded.flush()
-                if began:
+                if began and self._config.candles.enabled:
                     await self.rooms.candles.write()
         except (Unavailable, TimeoutError):
             log.warning("server.rows_lost", rows=self.rooms.recorded.waiting)

@@ -137,8 +137,10 @@ class Rooms:
 
     def _sealed(self) -> None:
         """Whoever judges each price has seen it before anybody is told."""
-        self.candles.collect()
-        self.signals.collect()
+        if self.config.candles.enabled:
+            self.candles.collect()
+        if self.config.market.alerts:
+            self.signals.collect()
 
     def _endpoints(self) -> list[Endpoint]:
         return [

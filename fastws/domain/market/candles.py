@@ -43,12 +43,15 @@ class Bar:
 
     def add(self, tick: int, exponent: int, price: int) -> None:
         """Another price; exponents of a token only become finer."""
-        self._refine(exponent)
-        price *= 10 ** (exponent - self.exponent)
+        if exponent != self.exponent:
+            self._refine(exponent)
+            price *= 10 ** (exponent - self.exponent)
         self.tick = tick
         self.close = price
-        self.high = max(self.high, price)
-        self.low = min(self.low, price)
+        if price > self.high:  # not max(): thousands a second
+            self.high = price
+        elif price < self.low:
+            self.low = price
 
     def fold(self, later: Bar) -> None:
         """Take in a finer candle that lies in this one, after everything it has."""
@@ -138,22 +141,25 @@ class Candles:
         since, self._seen = self._seen, table.tick
         if since == self._seen:
             return
-        second = int(table.sealed_at)
+        second, tick, seconds = int(table.sealed_at), self._seen, self._series[1]
         for key, mantissa, exponent in table.numbers("price", since):
-            if mantissa > 0:
-                self._add(key, second, mantissa, exponent)
+            if mantissa <= 0:
+                continue
+            series = seconds.get(key)
+            bar = None if series is None else series.open
+            if bar is not None and bar.time >= second:  # a clock set back begins no candle
+                bar.add(tick, exponent, mantissa)
+            else:
+                self._begin(key, second, mantissa, exponent)
         for key, mantissa, exponent in table.numbers("volume_24h", since):
             self._trade(key, mantissa * 10.0**exponent)
 
-    def _add(self, key: str, second: int, price: int, exponent: int) -> None:
+    def _begin(self, key: str, second: int, price: int, exponent: int) -> None:
+        """The first price of a second."""
         series = self._series[1].get(key)
         if series is None:
             series = self._series[1][key] = _Series()
-        bar = series.open
-        if bar is not None and bar.time >= second:  # a clock that was set back begins no candle
-            bar.add(self._seen, exponent, price)
-            return
-        if bar is not None:
+        if series.open is not None:
             self._close(key, 0)
         series.open = Bar(second, self._seen, exponent, price)
 
