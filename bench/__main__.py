@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PROGRAMS = ("model", "decode", "idle_memory", "attacks", "peers", "latency", "storm")
+PROGRAMS = ("model", "decode", "idle_memory", "attacks", "peers", "latency", "slow", "storm")
 ELSEWHERE = {"peers": "bench.peers.compare"}
 
 

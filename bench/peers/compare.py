@@ -65,11 +65,12 @@ def broadcast() -> list[Contest]:
 def tokens(rows: int, every: int, clients: int = CLIENTS) -> list[Contest]:
     """Workload 2: ``rows`` of 2,000 tokens a client, one in ``every`` of them changes."""
     updates = rows // every
-    rate = 2 if updates > 10 else 5  # what the servers that send each update can do
-    work = ("rows", rate, UPDATE, rows, every)
+    # A frame a client and tick, or one an update: what each kind can do in time.
+    work = ("rows", 10, UPDATE, rows, every)
+    many = ("rows", 1 if updates > 100 else 2, UPDATE, rows, every)
     # As long as a gathered frame of fastws is here: its head, and three bytes a changed row.
-    gathered = [program("bare"), str(clients), "same", str(rate), str(6 + 3 * updates), "1"]
-    single = [program("bare"), str(clients), "rows", str(rate), str(UPDATE), str(updates)]
+    gathered = [program("bare"), str(clients), "same", "10", str(6 + 3 * updates), "1"]
+    single = [program("bare"), str(clients), "rows", str(many[1]), str(UPDATE), str(updates)]
     said = [
         json.dumps(
             {
@@ -101,7 +102,7 @@ def tokens(rows: int, every: int, clients: int = CLIENTS) -> list[Contest]:
         Contest("bare send an update", single, clients, "rows", per_tick=updates),
         Contest(
             "picows, send an update",
-            python("with_picows", *work),
+            python("with_picows", *many),
             clients,
             "rows",
             per_tick=updates,

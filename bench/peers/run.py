@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MADE = ROOT / "build" / "bench"
 SETTLE_SECONDS = 0.25
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 1.0
 START_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -118,9 +118,13 @@ class Contest:
             raise RuntimeError(f"{self.name}: not all clients were let in")
         time.sleep(SETTLE_SECONDS)
         self._settle()
+        self.idle = min(self._share(IDLE_SECONDS) for _ in range(3))
+
+    def _share(self, seconds: float) -> float:
+        """Part of a core it uses just now."""
         before = cpu_seconds(self.server.pid)
-        time.sleep(IDLE_SECONDS)
-        self.idle = (cpu_seconds(self.server.pid) - before) / IDLE_SECONDS
+        time.sleep(seconds)
+        return (cpu_seconds(self.server.pid) - before) / seconds
 
     def mark(self) -> dict[str, Any]:
         """What came since the last mark."""
@@ -139,14 +143,22 @@ class Contest:
             if cpu_seconds(self.server.pid) - before < SETTLE_SECONDS / 20:
                 return
 
+    def begin(self) -> None:
+        """Let it tick until `end`."""
+        self.server.send_signal(signal.SIGUSR2)
+
+    def end(self) -> None:
+        """No more ticks; returns when what had begun is done."""
+        self.server.send_signal(signal.SIGHUP)
+        self._settle()
+
     def work(self, seconds: float, keep: bool = True) -> Window:
         """Let it tick for a while; CPU and frames until all has arrived."""
         self.mark()
         before, began = cpu_seconds(self.server.pid), time.monotonic()
-        self.server.send_signal(signal.SIGUSR2)
+        self.begin()
         time.sleep(seconds)
-        self.server.send_signal(signal.SIGHUP)
-        self._settle()
+        self.end()
         spent = cpu_seconds(self.server.pid) - before
         spent -= self.idle * (time.monotonic() - began)
         told = self.mark()

@@ -17,6 +17,7 @@ from fastws.domain.market.signals import (
     LEARNED,
     PAUSE_SECONDS,
     QUIET_SECONDS,
+    QUIET_TIMES,
     STEP,
     TURNS,
     MarketAlert,
@@ -114,6 +115,33 @@ def test_planted_events_are_found_within_two_seconds_and_little_else(seed: int) 
     assert len(true) / len(told) >= 0.9, "precision"
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_planted_trends_and_silences_are_found_and_little_else(seed: int) -> None:
+    """A trend has to be one before it is told: within two minutes of its begin."""
+    world = World(tokens=200, seed=seed)
+    world.sigma = {key: min(sigma, 1e-4) for key, sigma in world.sigma.items()}
+    for _ in world.seconds(LEARNING + 300):
+        pass
+    keys = world.rng.sample(world.keys, 40)
+    trends, silent = dict.fromkeys(keys[:20], 1.0005), keys[20:]
+    begun = world.clock.now
+    traded, world.keys = world.keys, [key for key in world.keys if key not in silent]
+    alerts = []
+    for _ in range(int(QUIET_SECONDS) + 60):
+        for key, growth in trends.items():
+            world.prices[key] *= growth
+        alerts += world.second()
+    world.keys = traded
+    told = [one for one in alerts if one.kind == "status_change"]
+    assert sorted(one.address for one in told) == sorted(silent), "each of them, and no other"
+    assert all(0 <= one.time - begun - QUIET_SECONDS <= 2 for one in told)
+    told = [one for one in alerts if one.kind == "trend_change" and one.state == "up"]
+    found = {one.address for one in told} & set(trends)
+    true = [one for one in told if one.address in trends]
+    assert len(found) >= 18, "recall"
+    assert len(true) / len(told) >= 0.9, "precision"
+
+
 def test_an_alert_says_what_happened_once() -> None:
     world = World()
     world.sigma["mint0"] = 1e-4
@@ -174,6 +202,8 @@ def test_a_token_is_live_stale_or_halted_and_everybody_is_told() -> None:
     for _ in world.seconds(int(PAUSE_SECONDS)):
         pass
     assert world.row()["status"] == 0
+    pause = world.signals._tokens["mint0"].pause
+    assert pause < QUIET_SECONDS / QUIET_TIMES
     quiet = [one.state for one in world.seconds(int(QUIET_SECONDS) + STEP + 1, trade=False)]
     assert quiet == ["stale"], "its price does not move any more"
     world.market.upsert(Token(address="mint0", symbol="MINT0", listed=False))

@@ -38,7 +38,7 @@ Trend = int
 """0 flat, 1 up, 2 down: the fast average of the price lies beyond the slow one by more than
 `TREND` usual steps."""
 
-TREND: Final = 10.0
+TREND: Final = 14.0
 """A random walk gets that far from itself about once in a hundred steps."""
 HYSTERESIS: Final = 0.5
 """A trend ends when the averages come closer than this part of what began it."""

@@ -59,8 +59,11 @@ PAUSE_SECONDS: Final = 60.0
 WEIGHT: Final = 1 / 60
 """Of a new sample in what volume is usual: five minutes."""
 
-QUIET_SECONDS: Final = 900.0
-"""Seconds without any change of its price after which a token is stale."""
+QUIET_SECONDS: Final = 60.0
+"""Seconds without any change of its price after which a token is stale at the earliest."""
+
+QUIET_TIMES: Final = 30.0
+"""Usual pauses between two of its prices after which it is."""
 
 
 class MarketAlert(Struct, frozen=True):
@@ -80,14 +83,15 @@ class MarketAlert(Struct, frozen=True):
 
 class _Token:
     __slots__ = (
-        "limit", "mean", "moves", "price", "reference", "row", "samples", "spread", "status",
-        "told", "total", "touched", "trend", "volume", "volume_limit",
+        "limit", "mean", "moves", "pause", "price", "reference", "row", "samples", "spread",
+        "status", "told", "total", "touched", "trend", "volume", "volume_limit",
     )  # fmt: skip
 
     def __init__(self, row: int, price: float, now: float) -> None:
         self.row = row
         self.price = price
         self.touched = now
+        self.pause = QUIET_SECONDS / QUIET_TIMES  # usual seconds between two prices
         self.moves = Moves()
         self.samples = 0
         self.reference, self.limit = price, math.inf
@@ -141,6 +145,7 @@ class Signals:
                 self._tokens[key] = _Token(self._market.row(key), price, now)
             return
         token.price = price
+        token.pause += WEIGHT * (now - token.touched - token.pause)
         token.touched = now
         move = abs(price / token.reference - 1)
         if move > token.limit:
@@ -180,6 +185,8 @@ class Signals:
         now, share = self._clock(), STEP * TURNS
         self._turns += 1
         for key, token in list(self._tokens.items()):
+            if token.row % TURNS == self._turns % TURNS:
+                self._judge(key, token, now)
             if token.row % share == self._turns % share:
                 if key not in self._market:
                     del self._tokens[key]
@@ -219,25 +226,31 @@ class Signals:
             if change is not None:
                 self._ours.add(key)
                 self._market.set(key, "change_24h", (_hundredths(change), -2))
-        cells: dict[str, int] = {}
+        cells = {}
         if moves.trend != token.trend:
             token.trend = cells["trend"] = moves.trend
             if token.samples > LEARNED and moves.trend:
                 self._tell("trend_change", key, token, now, state=TRENDS[moves.trend])
-        status = self._status(key, token, now)
-        if status != token.status:
-            token.status = cells["status"] = status
-            if token.samples > 1:  # what it was from the beginning is no news
-                self._tell("status_change", key, token, now, state=STATUSES[status])
         if cells:
             table.set_row(key, cells)
+
+    def _judge(self, key: str, token: _Token, now: float) -> None:
+        """Live, stale or halted: looked at once a second."""
+        status = self._status(key, token, now)
+        if status == token.status or key not in self._market:
+            return
+        token.status = status
+        self._market.table.set_row(key, {"status": status})
+        if token.samples > 1:  # what it was from the beginning is no news
+            self._tell("status_change", key, token, now, state=STATUSES[status])
 
     def _status(self, key: str, token: _Token, now: float) -> int:
         known = self._market.metadata(key)
         if known is None or not known.listed:
             return 2
         away = self._market.feed.status in (FeedStatus.STALE, FeedStatus.CONNECTING)
-        return int(away or now - token.touched > QUIET_SECONDS)
+        quiet = max(QUIET_SECONDS, QUIET_TIMES * token.pause)
+        return int(away or now - token.touched > quiet)
 
     # -- what was known before ---------------------------------------------------------------
 
