@@ -199,6 +199,7 @@ class EndpointsConfig(_Section, frozen=True):
     monitor: EndpointConfig = _limits(64, 120)
     token_data: EndpointConfig = _limits(1024, 500, deflate=True)
     system_settings: EndpointConfig = _limits(64, 100)
+    admin: EndpointConfig = _limits(64, 120)
     test: EndpointConfig = _limits(64, 300)
 
 

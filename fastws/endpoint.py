@@ -279,9 +279,7 @@ class Endpoint:
         conn.identity = await authority.refresh(conn.identity, msg.token)
         if authority.ended(conn.identity):  # while it was looked up; nobody else closes this one
             conn.close(Close.SESSION_REVOKED)
-        for label in [label for label in conn.subscriptions if not self._may(conn, label)]:
-            await self.drop(conn, label)
-            conn.subscription_ended(label, Code.SUBSCRIPTION_DENIED, policy.refusal().message)
+        self.reconsider(conn)
         expires = conn.identity.expires_at
         return Reply("token_refreshed", expires_at=None if expires is None else wire.iso(expires))
 
@@ -289,6 +287,16 @@ class Endpoint:
     async def limits(self, conn: Connection, msg: wire.Limits) -> Reply:
         """What is left in each bucket of this connection."""
         return Reply("limits", **conn.limits())
+
+    def reconsider(self, conn: Connection) -> None:
+        """End what the identity may not have: a subscription, or the whole conversation."""
+        if self.role is not None and not policy.has_role(conn.identity, self.role):
+            conn.close(Close.WITHDRAWN)
+            return
+        for label in [label for label in conn.subscriptions if not self._may(conn, label)]:
+            conn.subscriptions[label].close()
+            conn.grouped -= self._is_grouped(label)
+            conn.subscription_ended(label, Code.SUBSCRIPTION_DENIED, policy.refusal().message)
 
     # ── subscriptions ───────────────────────────────────────────────────────────────────
 

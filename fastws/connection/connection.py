@@ -96,6 +96,9 @@ class Handler(Protocol):
     def closed(self, conn: Connection) -> None:
         """The connection is gone; its subscriptions are still there to be read."""
 
+    def reconsider(self, conn: Connection) -> None:
+        """Its identity is another now: end what that may not have."""
+
 
 class Connection:
     """One open conversation. Created by the server when the handshake is out."""
@@ -316,6 +319,10 @@ class Connection:
             return
         self.close_code, self.close_reason = close.code, close.reason
         self.outlet.close(close.code, close.reason)
+
+    def reconsider(self) -> None:
+        """The identity is another now: what it may not have ends."""
+        self._handler.reconsider(self)
 
     def subscription_ended(self, channel: str, code: str, message: str) -> None:
         """The server ended a subscription: say so."""

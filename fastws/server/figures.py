@@ -124,6 +124,14 @@ def _traffic(rooms: Rooms, gateway: Gateway, answered: Counter[tuple[str, str]])
 
 def _failures(rooms: Rooms, tasks: Tasks, lost_lines: Counts) -> Labelled:
     return {
+        "standing": (
+            "Open connections whose user was banned or got another role",
+            ("change",),
+            lambda: {
+                ("withdrawn",): rooms.standing.withdrawn,
+                ("role",): rooms.standing.changed,
+            },
+        ),
         "market_alerts": (
             "Unusual moves found in the market",
             ("kind",),

@@ -182,6 +182,7 @@ class Server:
         flush_seconds = self._config.market.flush_ms / 1000
         tasks.every(flush_seconds, "price_alerts", rooms.price_alerts.check)
         tasks.run("signals", self._signal)
+        tasks.run("standing", rooms.standing.run)
         tasks.run("portfolios", rooms.portfolios.run)
         if self._config.candles.enabled:
             tasks.every(self._config.candles.write_seconds, "candles", rooms.candles.write)

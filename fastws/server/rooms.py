@@ -22,6 +22,7 @@ from fastws._core.wheel import Wheel
 from fastws.broker import MemoryBroker
 from fastws.config import CandleConfig, Config, EndpointConfig
 from fastws.connection import Allowances, Connections
+from fastws.connection.standing import Standing
 from fastws.domain.market import COLUMNS, TOGETHER, Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.notices import Notices
@@ -29,9 +30,11 @@ from fastws.domain.market.portfolios import Portfolios
 from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.market.signals import Signals
 from fastws.domain.market.whitelist import Whitelist
+from fastws.domain.people import People
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
+from fastws.endpoints.admin import Admin
 from fastws.endpoints.monitor import Monitor
 from fastws.endpoints.system_settings import SystemSettings
 from fastws.endpoints.test import Test
@@ -87,6 +90,8 @@ class Rooms:
         self.tokens = Tokens(config.auth, clock)
         self.origins = OriginRule(config.auth.origins)
         self.authority, self.revocations = self._identity()
+        self.people = People(self.database, Users(self.database), Audit(self.database))
+        self.standing = Standing(Users(self.database), self.connections)
         self.settings = SettingsBook(self.database, self.hub, config.public_settings, clock)
         self.status = SystemStatus(self.hub, clock, __version__)
         self.status.follow(self.settings)
@@ -157,6 +162,7 @@ class Rooms:
                 candle_config=self.config.candles,
             ),
             SystemSettings(self._base("system_settings"), self.settings),
+            Admin(self._base("admin"), self.connections, self.people, self.standing),
             Test(self._base("test"), lambda: len(self.connections)),
         ]
 

@@ -33,7 +33,13 @@ class Audit:
         asked = connection or self._database
         await asked.execute(sql, admin, action, details, address, user_agent)
 
-    async def latest(self, limit: int = 100) -> list[dict[str, Any]]:
-        """The newest actions first."""
-        sql = "SELECT * FROM admin_logs ORDER BY id DESC LIMIT $1"
-        return [dict(row) for row in await self._database.fetch(sql, limit)]
+    async def latest(
+        self, limit: int = 100, admin: str | None = None, action: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The newest actions first, of an administrator or of a kind."""
+        sql = """
+            SELECT * FROM admin_logs
+            WHERE ($2::text IS NULL OR admin_address = $2) AND ($3::text IS NULL OR action = $3)
+            ORDER BY id DESC LIMIT $1
+        """
+        return [dict(row) for row in await self._database.fetch(sql, limit, admin, action)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from fastws.store.pool import Database, Row
 
-__all__ = ["User", "Users"]
+__all__ = ["Standing", "User", "Users"]
 
 _COLUMNS = "wallet_address, nickname, role::text AS role, is_banned"
 
@@ -17,6 +19,15 @@ class User(Struct, frozen=True):
     wallet: str
     nickname: str | None
     role: str
+
+
+class Standing(Struct, frozen=True):
+    """What somebody may, whether or not he is banned."""
+
+    wallet: str
+    nickname: str | None
+    role: str
+    banned: bool
 
 
 class Users:
@@ -39,18 +50,44 @@ class Users:
         """  # noqa: S608 - constant
         return _user(await self._database.fetchrow(sql, wallet, f"degen_{wallet[:6]}"))
 
-    async def set_role(self, wallet: str, role: str) -> None:
+    async def roles(self, wallets: list[str]) -> dict[str, str]:
+        """The roles of those of the wallets that are users and not banned."""
+        sql = """
+            SELECT wallet_address, role::text FROM users
+            WHERE wallet_address = ANY($1) AND NOT is_banned
+        """
+        rows = await self._database.fetch(sql, wallets)
+        return {row["wallet_address"]: row["role"] for row in rows}
+
+    async def standing(self, wallet: str, connection: Any) -> Standing | None:
+        """A user within a transaction: nobody else changes him before it ends."""
+        sql = f"SELECT {_COLUMNS} FROM users WHERE wallet_address = $1 FOR UPDATE"  # noqa: S608
+        row = await connection.fetchrow(sql, wallet)
+        return None if row is None else Standing(*row.values())
+
+    async def admins(self) -> list[Standing]:
+        """Everybody with more than the role of a user, superadmins first."""
+        sql = f"""
+            SELECT {_COLUMNS} FROM users WHERE role <> 'user' ORDER BY role DESC, wallet_address
+        """  # noqa: S608 - constant
+        return [Standing(*row.values()) for row in await self._database.fetch(sql)]
+
+    async def set_role(self, wallet: str, role: str, *, connection: Any = None) -> None:
         """Give a wallet a role, creating the user if need be."""
         sql = """
             INSERT INTO users (wallet_address, nickname, role) VALUES ($1, $2, $3)
             ON CONFLICT (wallet_address) DO UPDATE SET role = excluded.role
         """
-        await self._database.execute(sql, wallet, f"degen_{wallet[:6]}", role)
+        asked = connection or self._database
+        await asked.execute(sql, wallet, f"degen_{wallet[:6]}", role)
 
-    async def set_banned(self, wallet: str, banned: bool, reason: str | None = None) -> None:
+    async def set_banned(
+        self, wallet: str, banned: bool, reason: str | None = None, *, connection: Any = None
+    ) -> None:
         """Ban or unban."""
         sql = "UPDATE users SET is_banned = $2, ban_reason = $3 WHERE wallet_address = $1"
-        await self._database.execute(sql, wallet, banned, reason)
+        asked = connection or self._database
+        await asked.execute(sql, wallet, banned, reason)
 
 
 def _user(row: Row | None) -> User | None:

@@ -8,6 +8,24 @@ export type ErrorCode = "INVALID_ID" | "INVALID_MESSAGE" | "INVALID_PAYLOAD" | "
 export type CloseCode = 1000 | 1001 | 1002 | 1003 | 1007 | 1008 | 1009 | 1011 | 1012 | 1013 | 4001 | 4003 | 4401 | 4403 | 4409 | 4503 | 4508 | 4529;
 
 export interface Messages {
+  "admin":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "get_connections"; id?: number | string; wallet?: string | null; address?: string | null; endpoint?: string | null; after?: string | null; limit?: number }
+    | { type: "kick"; id?: number | string; connection?: string | null; wallet?: string | null }
+    | { type: "revoke_session"; id?: number | string; connection?: string | null; wallet?: string | null }
+    | { type: "ban"; id?: number | string; wallet: string; reason: string }
+    | { type: "unban"; id?: number | string; wallet: string }
+    | { type: "set_role"; id?: number | string; wallet: string; role: "admin" | "superadmin" | "user" }
+    | { type: "list_admins"; id?: number | string }
+    | { type: "get_audit"; id?: number | string; admin?: string | null; action?: string | null; limit?: number };
   "monitor":
     | { type: "heartbeat"; id?: number | string }
     | { type: "limits"; id?: number | string }

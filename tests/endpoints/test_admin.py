@@ -1,0 +1,206 @@
+"""The admin endpoint: every command, its row in the audit, and what it does to who is here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from fastws.connection import Connection, Connections
+from fastws.connection.standing import Standing
+from fastws.domain.people import People
+from fastws.endpoint import Endpoint
+from fastws.endpoints.admin import Admin
+from fastws.hub import Channel
+from fastws.identity import Role
+from fastws.store.audit import Audit
+from fastws.store.pool import Database
+from fastws.store.users import Users
+from tests.fakes import ADMIN, USER, Clock, RecordingOutlet, ask, make_base, make_hub, opened
+
+CHIEF = structs.replace(ADMIN, wallet="chief", role=Role.SUPERADMIN)
+
+
+class Room(Endpoint):
+    """Where anything may be followed that the policy allows."""
+
+    path = "room"
+
+    def channel(self, label: str) -> Channel | None:
+        return self.hub.stream(f"room/{label}")
+
+
+class World:
+    """The endpoint, and clients of another one."""
+
+    def __init__(self, database: Database) -> None:
+        clock = Clock()
+        self.hub = make_hub(clock)
+        self.connections = Connections(clock)
+        self.users = Users(database)
+        self.audit = Audit(database)
+        self.standing = Standing(self.users, self.connections)
+        base = make_base(self.hub, clock)
+        people = People(database, self.users, self.audit)
+        self.endpoint = Admin(base, self.connections, people, self.standing)
+        self.elsewhere = Room(base)
+
+    async def exist(self) -> None:
+        for who in (USER, ADMIN, CHIEF):
+            assert who.wallet is not None
+            await self.users.set_role(who.wallet, str(who.role))
+
+    async def come(self, who: Any = USER, there: Any = None) -> tuple[Connection, RecordingOutlet]:
+        conn, outlet, _ = await opened(there or self.elsewhere, who)
+        self.connections.add(conn)
+        return conn, outlet
+
+    async def actions(self) -> list[str]:
+        return [line["action"] for line in await self.audit.latest()]
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    made = World(database)
+    await made.exist()
+    return made
+
+
+async def test_who_is_here_is_found_by_what_is_known(world: World) -> None:
+    admin, outlet = await world.come(ADMIN, world.endpoint)
+    users = [(await world.come())[0] for _ in range(3)]
+    (answer,) = await ask(admin, outlet, type="get_connections")
+    assert (answer["total"], answer["more"]) == (4, False)
+    assert [one["id"] for one in answer["connections"]] == [admin.id, *(one.id for one in users)]
+    first = answer["connections"][0]
+    assert (first["endpoint"], first["role"], first["channels"]) == (
+        "admin",
+        "admin",
+        ["admin.audit"],
+    )
+    (answer,) = await ask(admin, outlet, type="get_connections", wallet=USER.wallet, limit=2)
+    assert [one["id"] for one in answer["connections"]] == [one.id for one in users[:2]]
+    assert answer["more"] is True
+    (answer,) = await ask(
+        admin, outlet, type="get_connections", wallet=USER.wallet, after=users[1].id
+    )
+    assert [one["id"] for one in answer["connections"]] == [users[2].id]
+    (answer,) = await ask(admin, outlet, type="get_connections", endpoint="skyduel")
+    assert answer["connections"] == []
+
+
+async def test_a_ban_closes_what_is_open_and_is_written_first(world: World) -> None:
+    admin, outlet = await world.come(ADMIN, world.endpoint)
+    _, theirs = await world.come()
+    frames = await ask(admin, outlet, type="ban", wallet=USER.wallet, reason="spam", id=1)
+    assert [frame["type"] for frame in frames] == ["admin_action", "banned"]
+    assert theirs.closed == (4403, "Access withdrawn")
+    assert await world.users.get(USER.wallet or "") is None
+    (line,) = await world.audit.latest()
+    assert (line["action"], line["admin_address"]) == ("ban", ADMIN.wallet)
+    assert line["details"] == {"wallet": USER.wallet, "reason": "spam"}
+    frames = await ask(admin, outlet, type="unban", wallet=USER.wallet)
+    assert frames[-1]["type"] == "unbanned"
+    assert await world.users.get(USER.wallet or "") is not None
+    assert await world.actions() == ["unban", "ban"]
+
+
+async def test_a_role_acts_on_what_is_open_without_a_new_connection(world: World) -> None:
+    chief, outlet = await world.come(CHIEF, world.endpoint)
+    user, theirs = await world.come()
+    theirs.take()
+    await ask(chief, outlet, type="set_role", wallet=USER.wallet, role="admin")
+    assert user.identity.role is Role.ADMIN
+    assert [frame["type"] for frame in theirs.take()] == ["role_changed"]
+    await ask(user, theirs, type="subscribe", channel="admin.anything")
+    assert "admin.anything" in user.subscriptions
+    await ask(chief, outlet, type="set_role", wallet=USER.wallet, role="user")
+    frames = theirs.take()
+    assert [(frame["type"], frame.get("channel")) for frame in frames] == [
+        ("role_changed", None),
+        ("unsubscribed", "admin.anything"),
+    ]
+    assert theirs.closed is None
+    assert user.subscriptions == {}
+    assert await world.actions() == ["set_role", "set_role"]
+
+
+async def test_who_loses_his_role_loses_the_endpoint(world: World) -> None:
+    _, outlet = await world.come(ADMIN, world.endpoint)
+    await world.users.set_role(ADMIN.wallet or "", "user")
+    await world.standing.look()
+    assert outlet.closed == (4403, "Access withdrawn")
+    assert (world.standing.changed, world.standing.withdrawn) == (1, 0)
+
+
+async def test_what_another_program_writes_is_seen_too(world: World) -> None:
+    _, outlet = await world.come()
+    await world.standing.look()
+    assert outlet.closed is None
+    await world.users.set_banned(USER.wallet or "", True)
+    await world.standing.look()
+    assert outlet.closed == (4403, "Access withdrawn")
+
+
+async def test_kicked_clients_may_come_back_and_revoked_ones_log_in_again(world: World) -> None:
+    admin, outlet = await world.come(ADMIN, world.endpoint)
+    conn, theirs = await world.come()
+    frames = await ask(admin, outlet, type="kick", connection=conn.id)
+    assert (frames[-1]["type"], frames[-1]["count"]) == ("kicked", 1)
+    assert theirs.closed is not None
+    assert theirs.closed[0] == 1001
+    assert await world.actions() == ["kick"]
+    for wrong in ({}, {"connection": "x", "wallet": "y"}):
+        (error,) = await ask(admin, outlet, type="kick", **wrong)
+        assert error["code"] == "INVALID_REQUEST"
+    for name in ("kick", "revoke_session"):
+        (error,) = await ask(admin, outlet, type=name, connection="nobody")
+        assert error["code"] == "CONNECTION_NOT_FOUND"
+    assert await world.actions() == ["kick"], "what did not happen is not written"
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"type": "ban", "wallet": "nobody", "reason": "x"}, "USER_NOT_FOUND"),
+        ({"type": "ban", "wallet": ADMIN.wallet, "reason": "x"}, "NOT_ALLOWED"),
+        ({"type": "ban", "wallet": "chief", "reason": "x"}, "NOT_ALLOWED"),
+        ({"type": "ban", "wallet": USER.wallet}, "INVALID_REQUEST"),
+        ({"type": "unban", "wallet": "nobody"}, "USER_NOT_FOUND"),
+        ({"type": "set_role", "wallet": USER.wallet, "role": "admin"}, "UNAUTHORIZED"),
+        ({"type": "list_admins"}, "UNAUTHORIZED"),
+    ],
+)
+async def test_what_an_administrator_may_not(
+    world: World, asked: dict[str, Any], code: str
+) -> None:
+    admin, outlet = await world.come(ADMIN, world.endpoint)
+    (error,) = await ask(admin, outlet, **asked)
+    assert error["code"] == code
+    assert await world.actions() == []
+
+
+async def test_the_audit_and_the_administrators_can_be_read(world: World) -> None:
+    chief, outlet = await world.come(CHIEF, world.endpoint)
+    await ask(chief, outlet, type="ban", wallet=USER.wallet, reason="spam")
+    await ask(chief, outlet, type="unban", wallet=USER.wallet)
+    (answer,) = await ask(chief, outlet, type="get_audit", action="ban")
+    assert [(one["admin"], one["action"]) for one in answer["entries"]] == [("chief", "ban")]
+    (answer,) = await ask(chief, outlet, type="get_audit", limit=1)
+    assert [one["action"] for one in answer["entries"]] == ["unban"]
+    (answer,) = await ask(chief, outlet, type="get_audit", admin="somebody")
+    assert answer["entries"] == []
+    (answer,) = await ask(chief, outlet, type="list_admins")
+    assert {(one["wallet"], one["role"]) for one in answer["admins"]} == {
+        ("chief", "superadmin"),
+        (ADMIN.wallet, "admin"),
+    }
+
+
+@pytest.mark.parametrize("who", [USER, None])
+async def test_nobody_else_comes_in(world: World, who: Any) -> None:
+    _, outlet, frames = await opened(world.endpoint, *([who] if who else []))
+    assert [frame["type"] for frame in frames] == ["error"]
+    assert outlet.closed is not None
+    assert outlet.closed[0] in (4001, 4003)
