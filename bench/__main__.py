@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PROGRAMS = ("model", "decode", "idle_memory", "attacks", "peers", "latency", "slow", "storm")
+PROGRAMS = (
+    "model", "signals", "decode", "idle_memory", "attacks", "peers", "latency", "slow", "storm",
+)  # fmt: skip
 ELSEWHERE = {"peers": "bench.peers.compare"}
 
 
