@@ -173,13 +173,12 @@ def run() -> None:
         ours = pending(contest)
         contest.end()
         told = contest.mark()
-        closed = sum(one.closed for one in everybody)
         witness = Slow(contest.port, SLOW + STOPPED)
         catch_up([witness], 1, 30.0)
         catch_up(everybody, witness.tick, 120.0)
         truth = witness.followed[CHANNEL].by_key()
         same = sum(one.tick and one.followed[CHANNEL].by_key() == truth for one in everybody)
-        closed += sum(one.closed for one in everybody)
+        closed = sum(one.closed for one in everybody)
     assert len(truth) == TOKENS
     p99 = [statistics.quantiles(times, n=100)[98] * 1000 for times in (alone, beside)]
     faults = told["disorder"] + told["wrong"] + told["closed"]
