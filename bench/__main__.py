@@ -9,7 +9,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PROGRAMS = (
-    "model", "signals", "decode", "idle_memory", "attacks", "peers", "latency", "slow", "storm",
+    "model", "rows", "signals", "decode", "idle_memory", "attacks", "peers", "latency",
+    "slow", "storm",
 )  # fmt: skip
 ELSEWHERE = {"peers": "bench.peers.compare"}
 

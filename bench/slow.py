@@ -137,16 +137,20 @@ def answers(contest: Contest, seconds: float, slow: list[Slow], mute: list[Slow]
     return taken
 
 
-def catch_up(everybody: list[Slow], tick: int, seconds: float) -> None:
-    """All read as fast as they can until they are whole and at ``tick``."""
+def catch_up(everybody: list[Slow], witness: Slow, seconds: float) -> None:
+    """All read as fast as they can until they are whole and where ``witness``, one of them, is."""
     chooser = selectors.DefaultSelector()
     for one in everybody:
         # A peer that met a closed window asks again after up to a minute; this says it sooner.
         one.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         chooser.register(one.sock, selectors.EVENT_READ, one)
     until = time.monotonic() + seconds
-    behind = set(everybody)
-    while time.monotonic() < until and behind:
+    behind, beat_at = set(everybody), 0.0
+    while (now := time.monotonic()) < until and behind:
+        if now - beat_at >= BEAT_SECONDS:
+            beat_at = now
+            for one in behind:
+                one.beat()
         for key, _ in chooser.select(0.5):
             one = key.data
             one.take(65536)
@@ -154,8 +158,8 @@ def catch_up(everybody: list[Slow], tick: int, seconds: float) -> None:
             if one.closed:
                 chooser.unregister(one.sock)
                 behind.discard(one)
-            elif one.whole and one.tick >= tick:
-                behind.discard(one)
+        if witness.whole:
+            behind -= {one for one in behind if one.whole and one.tick >= witness.tick}
 
 
 def run() -> None:
@@ -174,8 +178,7 @@ def run() -> None:
         contest.end()
         told = contest.mark()
         witness = Slow(contest.port, SLOW + STOPPED)
-        catch_up([witness], 1, 30.0)
-        catch_up(everybody, witness.tick, 120.0)
+        catch_up([*everybody, witness], witness, 120.0)
         truth = witness.followed[CHANNEL].by_key()
         same = sum(one.tick and one.followed[CHANNEL].by_key() == truth for one in everybody)
         closed = sum(one.closed for one in everybody)

@@ -285,9 +285,12 @@ cdef class Socket(WSListener):
         wheel = self._wheel
         if self._ws is None or self._closing:
             return 0
+        cdef double due
         if self._pinged and self._heard <= self._pinged:
-            if now - self._pinged < wheel.timeout:
-                return self._pinged + wheel.timeout
+            # A ping may go out early, for its round trip: silence counts from the last frame.
+            due = max(self._pinged, self._heard + wheel.idle) + wheel.timeout
+            if now < due:
+                return due
             if not self._progressed():
                 wheel.closed += 1
                 self.close(POLICY, "Heartbeat timeout")

@@ -95,6 +95,17 @@ async def test_a_peer_that_sends_is_never_closed_however_little_it_reads() -> No
     assert wired.socket.open
 
 
+async def test_a_peer_that_reads_nothing_but_speaks_within_the_idle_time_is_never_closed() -> None:
+    wired = Wired()
+    wired.transport.stuck = True
+    for _ in range(60):
+        pass_time(wired, 29)
+        wired.feed(masked(0x81, b"heartbeat"))
+    assert wired.socket.open
+    pass_time(wired, 53)
+    assert not wired.socket.open
+
+
 async def test_the_wheel_catches_up_after_the_loop_slept() -> None:
     wired = Wired()
     wired.clock.now += 10_000
