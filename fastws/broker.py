@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from fastws.errors import Unavailable
 
-__all__ = ["Broker", "MemoryBroker", "Position", "Publication"]
+__all__ = ["Broker", "MemoryBroker", "Position", "Publication", "StreamLog"]
 
 
 class Position(NamedTuple):
@@ -38,8 +38,8 @@ Owner = Callable[[bytes], Awaitable[bytes]]
 Encoder = Callable[[int], bytes]
 
 
-class Broker(Protocol):
-    """What the hub needs of the world. Delivery is synchronous, publishing is not."""
+class StreamLog(Protocol):
+    """What a stream needs of who numbers and keeps it. Delivery is synchronous."""
 
     async def publish(self, channel: str, encode: Encoder) -> Position:
         """Number a message, encode it under its offset, keep it, deliver it to all."""
@@ -55,6 +55,10 @@ class Broker(Protocol):
 
     async def tail(self, channel: str) -> Position:
         """The position of the last message."""
+
+
+class Broker(StreamLog, Protocol):
+    """What the hub needs of the world: streams, owners of tables, announcements."""
 
     def register(self, owner: str, handler: Owner) -> None:
         """Answer calls to ``owner`` (a match, a table) in this process."""

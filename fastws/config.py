@@ -166,6 +166,14 @@ class CandleConfig(_Section, frozen=True):
     )  # fmt: skip
 
 
+class ContestConfig(_Section, frozen=True):
+    """Contests, their leaderboards and chat."""
+
+    leaderboard_ms: Annotated[int, _doc("ms between two rankings")] = 250
+    list_seconds: Annotated[float, _doc("s between whole leaderboards for older clients")] = 2.0
+    chat_per_minute: Annotated[int, _doc("messages per minute, user and contest")] = 10
+
+
 class LogConfig(_Section, frozen=True):
     """What is written and how."""
 
@@ -198,6 +206,7 @@ class EndpointsConfig(_Section, frozen=True):
 
     monitor: EndpointConfig = _limits(64, 120)
     token_data: EndpointConfig = _limits(1024, 500, deflate=True)
+    contest: EndpointConfig = _limits(256, 120)
     system_settings: EndpointConfig = _limits(64, 100)
     admin: EndpointConfig = _limits(64, 120)
     test: EndpointConfig = _limits(64, 300)
@@ -226,6 +235,7 @@ class Config(_Section, frozen=True):
     database: DatabaseConfig = field(default_factory=DatabaseConfig)
     market: MarketConfig = field(default_factory=MarketConfig)
     candles: CandleConfig = field(default_factory=CandleConfig)
+    contests: ContestConfig = field(default_factory=ContestConfig)
     log: LogConfig = field(default_factory=LogConfig)
     endpoints: EndpointsConfig = field(default_factory=EndpointsConfig)
 
@@ -247,6 +257,7 @@ PROFILES: Mapping[str, dict[str, Any]] = {
             "user_cost": 1_000_000_000, "address_cost": 1_000_000_000,
         },
         "auth": {"requests_per_minute": 1_000_000},
+        "contests": {"chat_per_minute": 1_000_000},
         "endpoints": {
             name: {"messages_per_minute": 1_000_000} for name in EndpointsConfig.__struct_fields__
         },

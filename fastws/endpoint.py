@@ -309,6 +309,8 @@ class Endpoint:
         policy.check_name(msg.channel)
         if not self._may(conn, msg.channel):
             raise policy.refusal()
+        if msg.since is not UNSET and (channel := self.channel(msg.channel)) is not None:
+            await channel.reach(msg.since)
         subscription = self.attach(conn, msg.channel, msg)
         resumed = msg.since is not UNSET and subscription.recovered
         if not (resumed or isinstance(subscription, TableSubscription)):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from fastws.errors import Denied, WireError
-from fastws.identity import Role
+from fastws.errors import Code, Denied, WireError
+from fastws.identity import Identity, Role
 from fastws.store.audit import Audit
 from fastws.store.pool import Database
 from fastws.store.users import Standing, Users
@@ -25,6 +25,13 @@ class Author(NamedTuple):
     role: Role
     address: str | None = None
     user_agent: str | None = None
+
+    @classmethod
+    def of(cls, identity: Identity, address: str, user_agent: str) -> Author:
+        """Who says something over a socket; nobody changes anything unnamed."""
+        if identity.wallet is None or identity.role is None:
+            raise Denied("This needs a login", Code.UNAUTHORIZED)
+        return cls(identity.wallet, identity.role, address or None, user_agent or None)
 
 
 class People:

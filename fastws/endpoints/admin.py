@@ -15,7 +15,7 @@ from fastws.connection import Connection, Connections
 from fastws.connection.standing import Standing
 from fastws.domain.people import Author, People
 from fastws.endpoint import Base, Endpoint, command
-from fastws.errors import Close, Code, Denied, WireError
+from fastws.errors import Close, WireError
 from fastws.hub import Channel
 from fastws.identity import Role
 from fastws.wire import Message, Reply, iso
@@ -213,12 +213,7 @@ class Admin(Endpoint):
 
 
 def _author(conn: Connection) -> Author:
-    identity = conn.identity
-    if identity.wallet is None or identity.role is None:
-        raise Denied("This needs a login", Code.UNAUTHORIZED)
-    return Author(
-        identity.wallet, identity.role, conn.peer.address or None, conn.peer.user_agent or None
-    )
+    return Author.of(conn.identity, conn.peer.address, conn.peer.user_agent)
 
 
 def _shape(conn: Connection) -> dict[str, Any]:

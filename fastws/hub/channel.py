@@ -67,6 +67,9 @@ class Channel:
         """A subscription that delivers nothing before ``open()``."""
         raise NotImplementedError(self)
 
+    async def reach(self, since: Since) -> None:
+        """Fetch what a resuming client missed, if it is not at hand; before `attach`."""
+
     @property
     def followers(self) -> int:
         """Subscriptions now."""

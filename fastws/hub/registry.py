@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from fastws._core import view as columns
 from fastws._core.table import Table
-from fastws.broker import Broker
+from fastws.broker import Broker, StreamLog
 from fastws.config import LimitsConfig
 from fastws.errors import Code, Unavailable, WireError
 from fastws.hub.channel import Channel, Subscriber, Subscription
@@ -30,6 +30,17 @@ SLICE_SECONDS = 0.001
 SLICE_SENDS = 200
 TAIL_CHECK_SECONDS = 2.0
 FLUSH_SECONDS = 0.1
+
+
+class _Sealing:
+    """How often a table is sealed, and who is told."""
+
+    __slots__ = ("at", "period", "sealed")
+
+    def __init__(self, period: float, sealed: Callable[[], None]) -> None:
+        self.period = period
+        self.sealed = sealed
+        self.at = -1e9
 
 
 class Hub:
@@ -51,9 +62,7 @@ class Hub:
         self._delays = delays or Histogram()  # from a seal or a publication to the writes
         self._channels: dict[str, Channel] = {}
         self._shown: dict[str, columns.View] = {}  # all columns of a table, by its name
-        self._tables: list[tuple[Sealable, float]] = []
-        self._sealed: list[Callable[[], None]] = []
-        self._sealed_at: dict[int, float] = {}
+        self._tables: dict[Sealable, _Sealing] = {}
         self._ids = itertools.count(1)
         self.lag = 0.0  # seconds the last flush took, yields included
 
@@ -68,18 +77,19 @@ class Hub:
         """The channel of a full name (``<endpoint>/<label>``)."""
         return self._channels.get(name)
 
-    def stream(self, name: str, keep: int | None = None) -> Stream:
-        """The stream of that name, made if there is none."""
+    def stream(self, name: str, keep: int | None = None, broker: StreamLog | None = None) -> Stream:
+        """The stream of that name, made if there is none; ``broker``: who numbers this one."""
         found = self._channels.get(name)
         if isinstance(found, Stream):
             return found
         if found is not None:
             raise ValueError(f"{name} is not a stream")
+        broker = broker or self._broker
         made = Stream(
             name,
             next(self._ids),
-            self._broker,
-            self._broker.position(name),
+            broker,
+            broker.position(name),
             self._limits.history if keep is None else keep,
             self._clock,
             self._limits.stall_seconds,
@@ -135,8 +145,12 @@ class Hub:
         self, table: Sealable, flush_ms: int, sealed: Callable[[], None] = lambda: None
     ) -> None:
         """Seal ``table`` every ``flush_ms``; call ``sealed()`` after each seal, before frames."""
-        self._tables.append((table, flush_ms / 1000))
-        self._sealed.append(sealed)
+        self._tables[table] = _Sealing(flush_ms / 1000, sealed)
+
+    def remove_table(self, table: Table) -> None:
+        """Seal it no more; its channels are to be dropped before."""
+        self._tables.pop(table, None)
+        self._shown.pop(table.name, None)
 
     def drop(self, name: str, code: str = "CHANNEL_CLOSED", message: str = "It has ended") -> None:
         """End a channel; its subscribers are told."""
@@ -183,11 +197,11 @@ class Hub:
 
     def seal(self, now: float) -> None:
         """Seal the tables that are due."""
-        for index, (table, period) in enumerate(self._tables):
-            if now - self._sealed_at.get(index, -1e9) >= period * 0.9:
-                self._sealed_at[index] = now
+        for table, sealing in self._tables.items():
+            if now - sealing.at >= sealing.period * 0.9:
+                sealing.at = now
                 table.seal(self._clock())
-                self._sealed[index]()
+                sealing.sealed()
 
     def flush(self, now: float) -> int:
         """One whole pass, without a pause: seal, streams, views. Returns the sends."""
@@ -218,7 +232,7 @@ class Hub:
             await asyncio.sleep(max(0.0, self._period() - self.lag))
 
     def _period(self) -> float:
-        return min((period for _, period in self._tables), default=FLUSH_SECONDS)
+        return min((one.period for one in self._tables.values()), default=FLUSH_SECONDS)
 
     async def _pass(self, now: float) -> None:
         self.seal(now)

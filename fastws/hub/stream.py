@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from fastws import wire
 from fastws._core.fanout import Fanout, Lane
-from fastws.broker import Broker, Position, Publication
+from fastws.broker import Position, Publication, StreamLog
 from fastws.errors import Code, WireError
 from fastws.hub.channel import Channel, Subscriber, Subscription
 from fastws.metrics import Histogram
@@ -41,7 +41,7 @@ class Stream(Channel):
         self,
         name: str,
         id: int,
-        broker: Broker,
+        broker: StreamLog,
         position: Position,
         keep: int,
         clock: Callable[[], float] = time.time,
@@ -137,6 +137,23 @@ class Stream(Channel):
             if self.offset == after:
                 self._skip_to(tail.offset)
         self._behind = False
+
+    async def reach(self, since: Since) -> None:
+        """Fetch what the ring no longer has, if the broker does. At most ``keep`` are held."""
+        first = since.offset + 1 if isinstance(since.offset, int) else self.floor
+        if since.epoch != self.epoch or not self.offset - self._keep < first < self.floor:
+            return
+        while first < (floor := self.floor):
+            found = await self._broker.history(self.name, first - 1, self._keep)
+            older = {
+                position.offset: payload
+                for position, payload in found
+                if position.epoch == self.epoch and position.offset < self.floor
+            }
+            if self.floor == floor:  # nothing came meanwhile, so nothing was thrown away
+                if older and max(older) == floor - 1:
+                    self._ring = older | self._ring
+                return
 
     def _fill(self, missing: list[Publication]) -> None:
         """Take what was fetched; publications heard meanwhile are in it again."""

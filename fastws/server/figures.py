@@ -63,6 +63,8 @@ def _gauges(rooms: Rooms, gateway: Gateway) -> dict[str, tuple[str, Gauge]]:
             "Wallets whose holdings somebody follows",
             lambda: len(rooms.portfolios),
         ),
+        "contests": ("Contests at hand", lambda: len(rooms.contests)),
+        "contest_rooms": ("Rooms that somebody is in", lambda: len(rooms.contest_rooms)),
         "candles_waiting": (
             "Candles of one second that are not stored yet",
             lambda: rooms.candles.waiting,
@@ -142,6 +144,7 @@ def _failures(rooms: Rooms, tasks: Tasks, lost_lines: Counts) -> Labelled:
             (),
             lambda: {(): rooms.notices.told},
         ),
+        "chat_stored": ("Chat messages stored", (), lambda: {(): rooms.chat.stored}),
         "candles_written": (
             "Candles of one second stored",
             (),

@@ -37,6 +37,12 @@ RECORD_SECONDS = 2.0
 FORGET_SECONDS = 60.0
 """Seconds between two looks for candles that are too old."""
 
+ROOM_SECONDS = 0.1
+"""Seconds between two messages to a room about who came and went."""
+
+LIFE_SECONDS = 0.25
+"""Seconds between two looks for contests that are to begin or to end."""
+
 LAG_SECONDS = 0.1
 """Seconds between two looks at how late the loop is."""
 
@@ -92,6 +98,8 @@ class Server:
             await migrate(rooms.database)
             await rooms.settings.load()
             await rooms.whitelist.load()
+            await rooms.contests.read()
+            await rooms.chat.log.load()
         except StoreUnavailable as error:
             where = "DATABASE_URL" if self._config.database.url else "private"
             raise StartError(f"The database ({where}) cannot be used: {error}.") from None
@@ -184,6 +192,11 @@ class Server:
         tasks.run("signals", self._signal)
         tasks.run("standing", rooms.standing.run)
         tasks.run("portfolios", rooms.portfolios.run)
+        tasks.run("contests", rooms.contests.run)
+        tasks.run("chat", rooms.chat.run)
+        tasks.every(self._config.contests.leaderboard_ms / 1000, "ranks", rooms.leaderboards.turn)
+        tasks.every(ROOM_SECONDS, "contest_rooms", rooms.contest.turn)
+        tasks.every(LIFE_SECONDS, "contest_life", rooms.lifecycle.turn)
         if self._config.candles.enabled:
             tasks.every(self._config.candles.write_seconds, "candles", rooms.candles.write)
         keep = rooms.keep_candles

@@ -23,6 +23,8 @@ from fastws.broker import MemoryBroker
 from fastws.config import CandleConfig, Config, EndpointConfig
 from fastws.connection import Allowances, Connections
 from fastws.connection.standing import Standing
+from fastws.domain.contests import Chat, Contests, Leaderboards, Lifecycle
+from fastws.domain.contests import Rooms as ContestRooms
 from fastws.domain.market import COLUMNS, TOGETHER, Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.notices import Notices
@@ -35,6 +37,7 @@ from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
 from fastws.endpoints.admin import Admin
+from fastws.endpoints.contest import Contest
 from fastws.endpoints.monitor import Monitor
 from fastws.endpoints.system_settings import SystemSettings
 from fastws.endpoints.test import Test
@@ -54,7 +57,9 @@ from fastws.sources.simulated import Simulated
 from fastws.store.audit import Audit
 from fastws.store.candles import RESOLUTIONS, CandleRows
 from fastws.store.challenges import Challenges
+from fastws.store.chat import ChatRows
 from fastws.store.connections import ConnectionLog
+from fastws.store.contests import ContestRows
 from fastws.store.holdings import HoldingRows
 from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
@@ -105,6 +110,7 @@ class Rooms:
         self.portfolios = Portfolios(self.database, HoldingRows(self.database))
         self.price_alerts = PriceAlerts(self.market, PriceAlertRows(self.database))
         self.price_alerts.on_fired.append(partial(announce, self.hub))
+        self._make_contests()
         self.source = _source(config, self.market, self.database)
         self.endpoints = self._endpoints()
         _check_operations(self.endpoints)
@@ -140,6 +146,29 @@ class Rooms:
         self.hub.add_table(table, self.config.market.flush_ms, self._sealed)
         return market
 
+    def _make_contests(self) -> None:
+        database, clock, config = self.database, self._clock, self.config.contests
+        rows = ContestRows(database)
+        table = self.market.table
+        self.contests = Contests(database, rows, clock)
+        self.leaderboards = Leaderboards(
+            self.hub, self.contests, table, config.leaderboard_ms, table.epoch
+        )
+        self.lifecycle = Lifecycle(database, rows, self.contests, self.leaderboards.price, clock)
+        self.chat = Chat(database, ChatRows(database), clock, config.chat_per_minute)
+        self.contest_rooms = ContestRooms()
+        self.contest = Contest(
+            self._base("contest"),
+            database,
+            config,
+            contests=self.contests,
+            leaderboards=self.leaderboards,
+            rooms=self.contest_rooms,
+            chat=self.chat,
+            lifecycle=self.lifecycle,
+            people=self.people,
+        )
+
     def _sealed(self) -> None:
         """Whoever judges each price has seen it before anybody is told."""
         if self.config.candles.enabled:
@@ -161,6 +190,7 @@ class Rooms:
                 candles=self.candles,
                 candle_config=self.config.candles,
             ),
+            self.contest,
             SystemSettings(self._base("system_settings"), self.settings),
             Admin(self._base("admin"), self.connections, self.people, self.standing),
             Test(self._base("test"), lambda: len(self.connections)),

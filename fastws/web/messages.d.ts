@@ -26,6 +26,32 @@ export interface Messages {
     | { type: "set_role"; id?: number | string; wallet: string; role: "admin" | "superadmin" | "user" }
     | { type: "list_admins"; id?: number | string }
     | { type: "get_audit"; id?: number | string; admin?: string | null; action?: string | null; limit?: number };
+  "contest":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "get_all_contests"; id?: number | string }
+    | { type: "get_contest_state"; id?: number | string; contestId: string | number }
+    | { type: "get_leaderboard"; id?: number | string; contestId: string | number }
+    | { type: "get_participant_status"; id?: number | string; contestId: string | number; wallet?: string | null }
+    | { type: "send_chat_message"; id?: number | string; contestId: string | number; text: string; clientId?: string | null }
+    | { type: "SEND_CHAT_MESSAGE"; id?: number | string; contestId: string | number; text: string; clientId?: string | null }
+    | { type: "get_chat_history"; id?: number | string; contestId: string | number; before?: string | null; limit?: number }
+    | { type: "delete_chat_message"; id?: number | string; contestId: string | number; messageId?: string | number | null }
+    | { type: "mute_user"; id?: number | string; contestId: string | number; wallet: string; seconds: number }
+    | { type: "set_slow_mode"; id?: number | string; contestId: string | number; seconds: number }
+    | { type: "join_contest_room"; id?: number | string; contestId: string | number; visibility?: "invisible" | "visible"; since?: { epoch: number; offset?: number; tick?: number; filter?: number } }
+    | { type: "JOIN_ROOM"; id?: number | string; contestId: string | number; visibility?: "invisible" | "visible"; since?: { epoch: number; offset?: number; tick?: number; filter?: number } }
+    | { type: "leave_contest_room"; id?: number | string; contestId: string | number }
+    | { type: "LEAVE_ROOM"; id?: number | string; contestId: string | number }
+    | { type: "set_admin_presence"; id?: number | string; contestId: string | number; visibility: "invisible" | "visible" }
+    | { type: "set_contest_status"; id?: number | string; contestId: string | number; status: "active" | "cancelled" | "completed"; reason?: string };
   "monitor":
     | { type: "heartbeat"; id?: number | string }
     | { type: "limits"; id?: number | string }
