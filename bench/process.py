@@ -24,6 +24,9 @@ class ServerProcess:
     way to serve.
     """
 
+    module: tuple[str, ...] = ("fastws",)
+    """What Python runs, and what it is told before the command."""
+
     def __init__(self, *args: str, command: str = "serve", **settings: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fastws-bench-")
         self._command = command
@@ -55,7 +58,7 @@ class ServerProcess:
     def __enter__(self) -> ServerProcess:
         self._errors = Path(self._folder.name, "stderr").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fastws", self._command, "--port", "0", *self._args],
+            [sys.executable, "-m", *self.module, self._command, "--port", "0", *self._args],
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env=self.environment,

@@ -5,9 +5,10 @@ Owns the rules of these changes. That they act on open connections is others' bu
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Final, NamedTuple
 
-from fastws.errors import Code, Denied, WireError
+from fastws.errors import Code, Denied, StoreUnavailable, WireError
 from fastws.identity import Identity, Role
 from fastws.store.audit import Audit
 from fastws.store.pool import Database
@@ -41,6 +42,7 @@ class People:
         self._database = database
         self._users = users
         self._audit = audit
+        self._waiting: deque[tuple[Author, str, dict[str, Any]]] = deque(maxlen=1000)
 
     async def ban(self, author: Author, wallet: str, reason: str) -> None:
         """Refuse somebody from now on. `WireError` ``USER_NOT_FOUND``, ``NOT_ALLOWED``."""
@@ -80,6 +82,23 @@ class People:
             user_agent=author.user_agent,
             connection=connection,
         )
+
+    async def record_when_possible(self, author: Author, action: str, **details: Any) -> None:
+        """`record`, later if the database is away: for what is done about just that."""
+        try:
+            await self.record(author, action, **details)
+        except StoreUnavailable:
+            self._waiting.append((author, action, details))
+
+    async def catch_up(self) -> None:
+        """Write what waits, if that is possible now."""
+        while self._waiting:
+            author, action, details = self._waiting[0]
+            try:
+                await self.record(author, action, **details)
+            except StoreUnavailable:
+                return
+            self._waiting.popleft()
 
     async def audit(
         self, limit: int, admin: str | None, action: str | None

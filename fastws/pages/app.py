@@ -9,8 +9,10 @@ from fastws.pages.answers import errors
 from fastws.pages.auth import Auth
 from fastws.pages.deps import DEPS, Deps
 from fastws.pages.files import Files
+from fastws.pages.keys import ServiceKeys
 from fastws.pages.origin import cors, decorate
 from fastws.pages.publish import BODY, Publishing
+from fastws.pages.services import Reporting
 
 __all__ = ["build", "build_operations"]
 
@@ -20,7 +22,9 @@ def build(deps: Deps) -> web.Application:
     app = _empty(deps)
     auth = Auth(deps)
     app.add_routes(auth.routes())
-    app.add_routes(Publishing(deps, auth).routes())
+    keys = ServiceKeys(deps, auth)
+    app.add_routes(Publishing(deps, keys).routes())
+    app.add_routes(Reporting(deps, keys).routes())
     app.add_routes(health.status(deps))
     if deps.operations:
         app.add_routes(health.operations(deps))

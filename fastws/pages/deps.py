@@ -15,7 +15,7 @@ from fastws.config import AuthConfig
 from fastws.connection import Peer
 from fastws.identity import Authority, OriginRule
 
-__all__ = ["DEPS", "Deps", "Publish", "Question"]
+__all__ = ["DEPS", "Deps", "Publish", "Question", "Report"]
 
 Publish = Callable[[str, str, Any], Awaitable[Mapping[str, Any]]]
 """``(channel, type, data)`` → what the publisher reads of it (epoch, offset).
@@ -23,6 +23,9 @@ Publish = Callable[[str, str, Any], Awaitable[Mapping[str, Any]]]
 ``channel`` is a full name, ``<endpoint>/<label>``. Raises `WireError` for one that does not
 exist or a refused message, `Unavailable` when it cannot be had now.
 """
+
+Report = Callable[[str, bool, float, str, Any], str]
+"""``(service, ok, seconds, error, layer)`` → the state of its breaker. Raises `WireError`."""
 
 Question = Callable[[], str]
 """Empty: yes. Else why not, in a word or two for the operator."""
@@ -47,6 +50,8 @@ class Deps(Struct, frozen=True, kw_only=True):
     maintenance: Callable[[], Mapping[str, Any]]
     """``{mode, message, updated_at}`` of wire.md A4."""
     metrics: Callable[[], bytes]
+    report: Report
+    """How an operation of another service ended."""
     live: Question = _yes
     ready: Question = _yes
     started: Question = _yes

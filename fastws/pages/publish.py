@@ -13,11 +13,10 @@ import structlog
 from aiohttp import web
 
 from fastws import policy
-from fastws.errors import AuthError, Unavailable, WireError
-from fastws.identity import Credential, Role
+from fastws.errors import Unavailable, WireError
 from fastws.pages.answers import Refused, json, read_object
-from fastws.pages.auth import Auth, same
 from fastws.pages.deps import Deps
+from fastws.pages.keys import ServiceKeys
 
 __all__ = ["BODY", "MESSAGES", "Publishing"]
 
@@ -33,12 +32,10 @@ LONGEST_TYPE: Final = 64
 
 
 class Publishing:
-    """The publish route. Failed keys are charged to the address like a failed login."""
+    """The publish route."""
 
-    def __init__(self, deps: Deps, auth: Auth) -> None:
-        self._keys = tuple(deps.auth.service_keys)
-        self._authority = deps.authority
-        self._auth = auth
+    def __init__(self, deps: Deps, keys: ServiceKeys) -> None:
+        self._keys = keys
         self._publish = deps.publish
 
     def routes(self) -> list[web.RouteDef]:
@@ -47,7 +44,7 @@ class Publishing:
 
     async def publish(self, request: web.Request) -> web.Response:
         """Publish a batch and say of each message what became of it."""
-        publisher = await self._admit(request)
+        publisher = await self._keys.admit(request)
         body = await read_object(request, BODY)
         messages = body.get("messages")
         if not isinstance(messages, list) or not messages:
@@ -74,32 +71,6 @@ class Publishing:
         except Exception:
             log.exception("publish.failed")
             return _failed("MESSAGE_PROCESSING_ERROR", "Error processing message")
-
-    async def _admit(self, request: web.Request) -> str:
-        """Who publishes: a service by its key, or an admin by his token."""
-        try:
-            return await self._identify(request)
-        except (AuthError, Refused):
-            self._auth.charge(request)  # guessing is limited, publishing is not
-            raise
-
-    async def _identify(self, request: web.Request) -> str:
-        key = request.headers.get("X-Service-Key")
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-        given = bearer if key is None else key
-        if not given:
-            raise AuthError("Authentication required", "no_key")
-        # All are compared, so that the time does not tell which one was nearly right.
-        if sum(same(given, known) for known in self._keys):
-            return "service"
-        if key is not None:
-            log.warning("auth.failed", source="service_key", reason="bad_key")
-            raise AuthError("Invalid service key", "bad_key")
-        identity = await self._authority.identify(Credential("header", bearer))
-        if not policy.has_role(identity, Role.ADMIN):
-            raise Refused(403, "Forbidden")
-        return identity.wallet or ""
 
 
 def _read(message: Any) -> tuple[str, str, Any]:

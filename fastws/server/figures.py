@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+from fastws.domain.breakers import Breakers
 from fastws.domain.market.feed import Feed
 from fastws.gateway import Gateway
 from fastws.metrics import Counts, Gauge, exposition
@@ -29,6 +30,7 @@ def figures(
         **_traffic(rooms, gateway, answered),
         **_failures(rooms, tasks, lost_lines),
         **_feed(rooms.market.feed),
+        **_breakers(rooms.breakers),
     }
     return exposition(rooms.stats, _gauges(rooms, gateway), counts, _states(rooms))
 
@@ -169,6 +171,25 @@ def _failures(rooms: Rooms, tasks: Tasks, lost_lines: Counts) -> Labelled:
     }
 
 
+def _breakers(breakers: Breakers) -> Labelled:
+    return {
+        "breaker_calls": (
+            "Calls that a circuit breaker has counted",
+            ("service", "outcome"),
+            lambda: {
+                (one.name, outcome): n
+                for one in breakers
+                for outcome, n in (("ok", one.breaker.successful), ("failed", one.breaker.failed))
+            },
+        ),
+        "breaker_transitions": (
+            "Changes of state of circuit breakers",
+            (),
+            lambda: {(): breakers.transitions},
+        ),
+    }
+
+
 def _feed(feed: Feed) -> Labelled:
     return {
         "feed_updates": ("Price changes taken in", (), lambda: {(): feed.updates}),
@@ -190,6 +211,11 @@ def _states(rooms: Rooms) -> Labelled:
             "Subscriptions by kind of channel",
             ("kind",),
             lambda: {(kind,): n for kind, n in _followers(rooms).items()},
+        ),
+        "breaker_state": (
+            "1 for the state a circuit breaker is in",
+            ("service", "layer", "state"),
+            lambda: {(one.name, one.layer, one.breaker.state): 1 for one in rooms.breakers},
         ),
         "feed_status": (
             "1 for the state the feed is in",

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import random
 from collections import Counter
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -100,6 +101,7 @@ class Server:
             await rooms.whitelist.load()
             await rooms.contests.read()
             await rooms.chat.log.load()
+            await rooms.breakers.load()
         except StoreUnavailable as error:
             where = "DATABASE_URL" if self._config.database.url else "private"
             raise StartError(f"The database ({where}) cannot be used: {error}.") from None
@@ -130,7 +132,8 @@ class Server:
             authority=rooms.authority,
             origins=rooms.origins,
             peer_of=peer_of,
-            publish=Publisher(rooms.hub, rooms.market),
+            publish=Publisher(rooms.hub, rooms.market, rooms.publish_breaker),
+            report=self._report,
             status=rooms.status.system,
             maintenance=rooms.status.maintenance,
             metrics=metrics,
@@ -156,6 +159,9 @@ class Server:
         await gateway.start()
         if server.ops_port >= 0:
             await self._open_operations(deps)
+
+    def _report(self, name: str, ok: bool, seconds: float, cause: str, layer: Any) -> str:
+        return self.rooms.breakers.report(name, ok, seconds, cause, layer).breaker.state
 
     async def _runner(self, app: web.Application) -> web.BaseRunner:
         runner = web.AppRunner(
@@ -192,6 +198,10 @@ class Server:
         tasks.run("signals", self._signal)
         tasks.run("standing", rooms.standing.run)
         tasks.run("portfolios", rooms.portfolios.run)
+        tasks.run("breakers", rooms.breakers.run)
+        check_seconds = self._config.breakers.check_seconds
+        tasks.every(check_seconds, "health_checks", rooms.breakers.check_all)
+        tasks.every(RECORD_SECONDS, "audit", rooms.people.catch_up)
         tasks.run("contests", rooms.contests.run)
         tasks.run("chat", rooms.chat.run)
         tasks.every(self._config.contests.leaderboard_ms / 1000, "ranks", rooms.leaderboards.turn)

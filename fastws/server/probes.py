@@ -26,6 +26,7 @@ def watch(rooms: Rooms, tasks: Tasks) -> None:
     rooms.status.watch("websocket", probes.websocket)
     rooms.status.watch("hub", probes.hub)
     rooms.status.watch("tasks", probes.tasks)
+    rooms.status.watch("breakers", probes.breakers)
     if rooms.source is not None:
         rooms.status.watch("market", probes.market)
     rooms.database.on_change(probes.database_changed)
@@ -54,6 +55,11 @@ class _Probes:
         down, failures = sorted(self._tasks.down), self._tasks.failures.total()
         metrics = {"down": down, "failures": failures}
         return Service("degraded" if down else "online", metrics)
+
+    def breakers(self) -> Service:
+        ours = (service for service in self._rooms.breakers if service.own)
+        open_ = [service.name for service in ours if service.breaker.state == "open"]
+        return Service("degraded" if open_ else "online", {"open": sorted(open_)})
 
     def market(self) -> Service:
         market = self._rooms.market

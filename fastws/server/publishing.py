@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
+from fastws.breaker import Breaker
 from fastws.domain.market import Market, TokenPatch
-from fastws.errors import Code, WireError
+from fastws.errors import Code, Unavailable, WireError
 from fastws.hub import Hub, Stream
 
 __all__ = ["Publisher"]
@@ -23,9 +24,10 @@ TOKEN_TYPES: Final = frozenset({"token_update", "market_update", "token_data"})
 class Publisher:
     """Publishes one message of a batch; `WireError` says what is wrong with it."""
 
-    def __init__(self, hub: Hub, market: Market) -> None:
+    def __init__(self, hub: Hub, market: Market, breaker: Breaker) -> None:
         self._hub = hub
         self._market = market
+        self._breaker = breaker
 
     async def __call__(self, channel: str, type_: str, data: Any) -> Mapping[str, Any]:
         """Publish ``data`` under ``type_`` to a channel's full name."""
@@ -37,7 +39,8 @@ class Publisher:
         if not isinstance(found, Stream):
             text = f"{channel} is a table that the server keeps; it cannot be published to"
             raise WireError(Code.INVALID_PAYLOAD, text)
-        position = await found.publish(type_, {"data": data})
+        with self._breaker.guard(Unavailable):
+            position = await found.publish(type_, {"data": data})
         return {"epoch": position.epoch, "offset": position.offset}
 
     def _tokens(self, type_: str, data: Any) -> Mapping[str, Any]:

@@ -19,10 +19,12 @@ from fastws._core.deflate import Deflater
 from fastws._core.line import Cork
 from fastws._core.table import Table
 from fastws._core.wheel import Wheel
+from fastws.breaker import Breaker
 from fastws.broker import MemoryBroker
 from fastws.config import CandleConfig, Config, EndpointConfig
 from fastws.connection import Allowances, Connections
 from fastws.connection.standing import Standing
+from fastws.domain.breakers import Breakers
 from fastws.domain.contests import Chat, Contests, Leaderboards, Lifecycle
 from fastws.domain.contests import Rooms as ContestRooms
 from fastws.domain.market import COLUMNS, TOGETHER, Market
@@ -37,6 +39,7 @@ from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
 from fastws.endpoints.admin import Admin
+from fastws.endpoints.circuit_breaker import CircuitBreaker
 from fastws.endpoints.contest import Contest
 from fastws.endpoints.monitor import Monitor
 from fastws.endpoints.system_settings import SystemSettings
@@ -50,11 +53,21 @@ from fastws.hub import Hub
 from fastws.identity import Authority, OriginRule, Revocations, Tokens
 from fastws.metrics import Stats
 from fastws.server.door import Door
+from fastws.server.watched import (
+    DATABASE,
+    EXCHANGE,
+    PUBLISH,
+    probes,
+    rules,
+    watch_database,
+    watch_market,
+)
 from fastws.sources.exchange import CombinedStream, Exchange
 from fastws.sources.platform import Platform
 from fastws.sources.replay import Replay
 from fastws.sources.simulated import Simulated
 from fastws.store.audit import Audit
+from fastws.store.breakers import BreakerRows
 from fastws.store.candles import RESOLUTIONS, CandleRows
 from fastws.store.challenges import Challenges
 from fastws.store.chat import ChatRows
@@ -86,7 +99,8 @@ class Rooms:
         self.config = config
         self._clock = clock
         self.stats = Stats()
-        self.database = Database(url, config.database)
+        self._database_breaker = Breaker(DATABASE, rules(config.breakers), clock=clock)
+        self.database = Database(url, config.database, guard=self._database_breaker.guard)
         self.broker = MemoryBroker(limits.history, clock)
         self.hub = Hub(self.broker, limits, clock=clock, delays=self.stats.publish_to_write)
         self.connections = Connections(clock)
@@ -111,7 +125,8 @@ class Rooms:
         self.price_alerts = PriceAlerts(self.market, PriceAlertRows(self.database))
         self.price_alerts.on_fired.append(partial(announce, self.hub))
         self._make_contests()
-        self.source = _source(config, self.market, self.database)
+        self._make_breakers()
+        self.source = _source(config, self.market, self.database, self.breakers)
         self.endpoints = self._endpoints()
         _check_operations(self.endpoints)
         self.door = self._door()
@@ -169,6 +184,16 @@ class Rooms:
             people=self.people,
         )
 
+    def _make_breakers(self) -> None:
+        config = self.config.breakers
+        rows = BreakerRows(self.database)
+        self.breakers = Breakers(self.hub, rows, self._clock, config=rules(config))
+        watch_database(self.breakers, self._database_breaker, self.database)
+        self.publish_breaker = self.breakers.add(PUBLISH, "infrastructure", "what services publish")
+        if self.config.market.source != "none":
+            watch_market(self.breakers, self.market.feed)
+        probes(self.breakers, config)
+
     def _sealed(self) -> None:
         """Whoever judges each price has seen it before anybody is told."""
         if self.config.candles.enabled:
@@ -191,6 +216,9 @@ class Rooms:
                 candle_config=self.config.candles,
             ),
             self.contest,
+            CircuitBreaker(
+                self._base("circuit_breaker"), self.database, self.breakers, self.people
+            ),
             SystemSettings(self._base("system_settings"), self.settings),
             Admin(self._base("admin"), self.connections, self.people, self.standing),
             Test(self._base("test"), lambda: len(self.connections)),
@@ -249,7 +277,9 @@ def _limits(config: Config, name: str) -> EndpointConfig:
     return found
 
 
-def _source(config: Config, market: Market, database: Database) -> Source | None:
+def _source(
+    config: Config, market: Market, database: Database, breakers: Breakers
+) -> Source | None:
     """The job that keeps the market current, as configured."""
     chosen = config.market
     made: Any
@@ -259,7 +289,8 @@ def _source(config: Config, market: Market, database: Database) -> Source | None
         case "simulated":
             made = Simulated(market, chosen.tokens, chosen.seed, chosen.updates_per_second)
         case "exchange":
-            made = Exchange(market, chosen.exchange_url, chosen.stale_seconds)
+            guard = breakers.add(EXCHANGE, "data", "the exchange's stream of prices").guard
+            made = Exchange(market, chosen.exchange_url, chosen.stale_seconds, guard=guard)
         case "platform":
             made = Platform(market, database, chosen.poll_seconds)
         case "replay":

@@ -15,6 +15,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any, Final
 
 import aiohttp
@@ -23,7 +24,7 @@ import structlog
 from msgspec import Meta, Raw, Struct
 
 from fastws.domain.market import FeedStatus, Market, Scaled, Token, parse
-from fastws.errors import ConfigError
+from fastws.errors import ConfigError, Unavailable
 
 __all__ = ["CombinedStream", "Exchange"]
 
@@ -206,7 +207,9 @@ class Exchange:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
+        guard: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
+        """``guard()`` lets an attempt to connect through, or refuses it."""
         if not url.startswith(("ws://", "wss://")):
             raise ConfigError("market.exchange_url must be a ws:// or wss:// URL.")
         self._feed = market.feed
@@ -215,6 +218,7 @@ class Exchange:
         self._stale = stale_seconds
         self._monotonic = monotonic
         self._jitter = jitter
+        self._guard = guard
         self.failures = 0
         """Attempts since the last connection that gave data for a while."""
 
@@ -243,14 +247,17 @@ class Exchange:
         """One connection; returns why it ended and how many messages were data."""
         messages = 0
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                socket = await session.ws_connect(
-                    self._url,
-                    max_msg_size=MAX_MESSAGE,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-                )
+            with self._guard():
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    socket = await session.ws_connect(
+                        self._url,
+                        max_msg_size=MAX_MESSAGE,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                    )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return f"connect: {type(error).__name__}", 0
+        except Unavailable as refusal:
+            return str(refusal), 0
         log.info("feed.connected")
         self._stream.restart()
         loop = asyncio.get_running_loop()

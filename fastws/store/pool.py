@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import asyncpg
@@ -18,7 +19,7 @@ import orjson
 import structlog
 
 from fastws.config import DatabaseConfig
-from fastws.errors import StoreUnavailable
+from fastws.errors import StoreUnavailable, Unavailable
 
 __all__ = ["Database"]
 
@@ -45,13 +46,22 @@ Row = asyncpg.Record
 T = TypeVar("T")
 Heard = Callable[[str], None]
 Reconcile = Callable[[], Awaitable[None]]
+Guard = Callable[[type[BaseException]], AbstractContextManager[Any]]
 
 
 class Database:
     """PostgreSQL behind ``url``. Every question has a time limit."""
 
-    def __init__(self, url: str, config: DatabaseConfig, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        config: DatabaseConfig,
+        rng: random.Random | None = None,
+        guard: Guard = contextlib.nullcontext,
+    ) -> None:
+        """``guard`` lets questions through or refuses them, and learns from how they end."""
         self._url = url
+        self._guard = guard
         self._config = config
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._pool: asyncpg.Pool[Any] | None = None
@@ -128,18 +138,30 @@ class Database:
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
         """One connection in a transaction; rolled back on any error."""
-        try:
-            async with self._acquire() as connection, connection.transaction():
-                yield connection
-        except _AWAY as error:
-            raise self._unanswered(error) from error
+        with self._guarded():
+            try:
+                async with self._acquire() as connection, connection.transaction():
+                    yield connection
+            except _AWAY as error:
+                raise self._unanswered(error) from error
 
     async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        with self._guarded():
+            try:
+                async with self._acquire() as connection:
+                    return await question(connection)
+            except _AWAY as error:
+                raise self._unanswered(error) from error
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            async with self._acquire() as connection:
-                return await question(connection)
-        except _AWAY as error:
-            raise self._unanswered(error) from error
+            with self._guard(StoreUnavailable):
+                yield
+        except StoreUnavailable:
+            raise
+        except Unavailable as refusal:
+            raise StoreUnavailable(str(refusal)) from None
 
     def _unanswered(self, error: BaseException) -> BaseException:
         """What a failed question raises; the watch is told to look now.

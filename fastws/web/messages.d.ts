@@ -26,6 +26,25 @@ export interface Messages {
     | { type: "set_role"; id?: number | string; wallet: string; role: "admin" | "superadmin" | "user" }
     | { type: "list_admins"; id?: number | string }
     | { type: "get_audit"; id?: number | string; admin?: string | null; action?: string | null; limit?: number };
+  "circuit-breaker":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "subscribe:services"; id?: number | string }
+    | { type: "subscribe_all"; id?: number | string }
+    | { type: "subscribe:layer"; id?: number | string; layer: string }
+    | { type: "subscribe:service"; id?: number | string; service: string }
+    | { type: "service:health_check"; id?: number | string; service: string }
+    | { type: "service:reset_circuit_breaker"; id?: number | string; service: string }
+    | { type: "service:config"; id?: number | string; service: string }
+    | { type: "service:update_config"; id?: number | string; service: string; config: Record<string, unknown> }
+    | { type: "service:incidents"; id?: number | string; service?: string; limit?: number };
   "contest":
     | { type: "heartbeat"; id?: number | string }
     | { type: "limits"; id?: number | string }

@@ -126,6 +126,30 @@ async def test_other_rows_a_hidden_tab_and_a_login(demo: ServerProcess) -> None:
         await witness.page.ws.close()
 
 
+async def test_after_a_reload_and_a_wrong_cell_it_is_right_again(demo: ServerProcess) -> None:
+    rows = await addresses(demo)
+    witness = Witness(demo)
+    await witness.follow(rows)
+    async with opened(demo.url + "/") as (tab, _):
+        await tab.evaluate(START, [rows, ""])
+        await tab.wait_for_function(LIVE)
+        await tab.reload()
+        await tab.evaluate(START, [rows, ""])
+        await tab.wait_for_function(LIVE)
+        # one cell is not what the server said: the next checksum tells, the channel is made whole
+        spoil = "(at) => { table.copy.numbers[at[0] * table.copy.width + at[1]] += 1; }"
+        first: int = await tab.evaluate("[...table.copy.keys.keys()][0]")
+        await tab.evaluate(spoil, [first, 6])
+        await tab.wait_for_function("() => table.repairs === 1", timeout=60_000)
+        await tab.wait_for_function(LIVE)
+        await tab.evaluate("() => { for (const tick in seen) delete seen[tick]; }")
+        tick: int = await tab.evaluate("table.copy.tick")
+        await tab.wait_for_function(PAST, arg=tick + 10)
+        assert await agree(tab, witness) >= 3
+        assert await tab.evaluate("table.repairs") == 1
+    await witness.page.ws.close()
+
+
 async def test_an_answer_and_an_error_reach_who_asked(demo: ServerProcess) -> None:
     async with opened(demo.url + "/") as (tab, _):
         await tab.evaluate(START, [[], ""])

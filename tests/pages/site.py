@@ -43,6 +43,7 @@ class Site:
         }
         self.why_not = {"live": "", "ready": "", "started": ""}
         self.published: list[tuple[str, str, Any]] = []
+        self.reports: list[tuple[Any, ...]] = []
         self.now = 100.0
         self.deps = msgspec.structs.replace(self._deps(), **options)
         self.url = ""
@@ -56,6 +57,7 @@ class Site:
             origins=OriginRule(self.desk.auth.origins),
             peer_of=self._peer_of,
             publish=self._publish,
+            report=self._report,
             status=lambda: self.system,
             maintenance=lambda: {"mode": False, "message": None, "updated_at": None},
             metrics=lambda: b"fastws_connections 0\n",
@@ -78,6 +80,10 @@ class Site:
             raise RuntimeError("inner text")
         self.published.append((channel, type, data))
         return {"epoch": 1, "offset": len(self.published)}
+
+    def _report(self, *said: Any) -> str:
+        self.reports.append(said)
+        return "closed"
 
     # ── asking ──────────────────────────────────────────────────────────────────────────
 

@@ -30,7 +30,7 @@ async def test_all_is_well() -> None:
     rooms, _ = made()
     assert status(rooms)[0] == "online"
     names = {one["name"] for one in rooms.status.services()}
-    assert names == {"database", "websocket", "hub", "tasks", "market"}
+    assert names == {"database", "websocket", "hub", "tasks", "breakers", "market"}
 
 
 async def test_without_a_source_nobody_misses_prices() -> None:

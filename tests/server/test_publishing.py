@@ -9,6 +9,7 @@ import pytest
 import websockets
 
 from fastws._core.table import Table
+from fastws.breaker import Breaker
 from fastws.domain.market import COLUMNS, Market
 from fastws.errors import WireError
 from fastws.hub import Hub
@@ -23,7 +24,7 @@ class Desk:
         self.hub: Hub = make_hub(self.clock)
         self.market = Market(Table("tokens", COLUMNS, epoch=9), self.clock)
         self.hub.add_table(self.market.table, 100)
-        self.publish = Publisher(self.hub, self.market)
+        self.publish = Publisher(self.hub, self.market, Breaker("publish"))
 
     async def refused(self, channel: str, type_: str, data: Any) -> str:
         with pytest.raises(WireError) as caught:

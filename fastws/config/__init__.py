@@ -1,0 +1,39 @@
+"""Configuration: one frozen tree read from ``fastws.toml`` and the environment. Starts nothing."""
+
+from fastws.config.reading import Setting, describe, load
+from fastws.config.tree import (
+    PROFILES,
+    AuthConfig,
+    BreakersConfig,
+    CandleConfig,
+    Config,
+    ContestConfig,
+    DatabaseConfig,
+    EndpointConfig,
+    EndpointsConfig,
+    GatewayConfig,
+    LimitsConfig,
+    LogConfig,
+    MarketConfig,
+    ServerConfig,
+)
+
+__all__ = [
+    "PROFILES",
+    "AuthConfig",
+    "BreakersConfig",
+    "CandleConfig",
+    "Config",
+    "ContestConfig",
+    "DatabaseConfig",
+    "EndpointConfig",
+    "EndpointsConfig",
+    "GatewayConfig",
+    "LimitsConfig",
+    "LogConfig",
+    "MarketConfig",
+    "ServerConfig",
+    "Setting",
+    "describe",
+    "load",
+]
