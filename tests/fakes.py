@@ -8,12 +8,15 @@ import orjson
 
 from fastws._core.line import Cork, Line
 from fastws.broker import MemoryBroker
-from fastws.config import EndpointConfig, LimitsConfig
+from fastws.config import DatabaseConfig, EndpointConfig, LimitsConfig
 from fastws.connection import Allowances, Connection, Peer
+from fastws.domain.flags import Flags
 from fastws.endpoint import Base
 from fastws.hub import Hub
 from fastws.identity import ANONYMOUS, Identity, Role
 from fastws.metrics import Stats
+from fastws.store.flags import FlagRows
+from fastws.store.pool import Database
 
 
 def frame_size(data: bytes) -> int:
@@ -155,6 +158,12 @@ def make_base(hub: Hub, clock: Clock, **options: Any) -> Base:
         "stats": Stats(),
     }
     return Base(hub=hub, clock=clock, **(made | options))
+
+
+def make_flags(database: Database | None = None) -> Flags:
+    """Flags of which there are none; without a ``database`` there is none that answers."""
+    database = database or Database("postgresql://nowhere", DatabaseConfig())
+    return Flags(database, FlagRows(database), "test")
 
 
 async def opened(

@@ -29,6 +29,7 @@ cdef class Line:
     cdef readonly bint open
     cdef readonly long long messages
     cdef readonly long long bytes
+    cdef public object tap       # tap(payload, opcode) of each message, or None
     cdef int fd                  # -1 under TLS, and once the end has begun
     cdef object _write
     cdef object _is_closing

@@ -20,6 +20,7 @@ class Cork:
 class Line:
     traffic: Traffic
     full: bool
+    tap: Callable[[Any, int], None] | None
     def __new__(
         cls,
         cork: Cork,

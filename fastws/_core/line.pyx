@@ -170,6 +170,8 @@ cdef class Line:
             return
         if opcode & 0x0F < 8:
             self.count(size)
+            if self.tap is not None:
+                self.tap(payload, opcode)
         if size <= COPIED:
             self.hold(framed(opcode, payload))
         else:
@@ -203,6 +205,9 @@ cdef class Line:
         if self.open:
             self.count(size)
             self.hold(frame)
+            if self.tap is not None:
+                self.tap(frame[PyBytes_GET_SIZE(frame) - size:],
+                         <unsigned char> PyBytes_AS_STRING(frame)[0] & 0x0F)
         return 0
 
     cdef int hold(self, bytes part) except -1:

@@ -130,6 +130,7 @@ class Connection:
         "state",
         "stats",
         "subscriptions",
+        "tap",
         "told_expiry",
     )
 
@@ -165,6 +166,7 @@ class Connection:
         self.close_code: int | None = None
         self.close_reason = ""
         self.told_expiry = 0.0
+        self.tap: Callable[[bytes, int], None] | None = None  # hears what comes in
         self.on_gone = on_gone
         self._handler = handler
         self._limits = limits
@@ -189,6 +191,8 @@ class Connection:
         if self.close_code is not None:
             return
         self.messages_in += 1
+        if self.tap is not None:
+            self.tap(data, 2 if binary else 1)
         self.stats.received(self.endpoint, len(data))
         if self._inbox is None:
             self._inbox = deque()

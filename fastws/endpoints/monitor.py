@@ -11,6 +11,7 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from fastws.connection import Connection
+from fastws.domain.flags import Flags
 from fastws.domain.settings import BACKGROUND_SCENE, SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint, command
@@ -28,6 +29,8 @@ ERRORS_DENIED: Final = (
     Code.UNAUTHORIZED.value,
     "You do not have permission to access error logs",
 )
+
+FLAGS: Final = "public.flags"
 
 
 class GetSystemSettings(Message):
@@ -53,12 +56,18 @@ class Monitor(Endpoint):
     """The state of the system, for users and for those who run it."""
 
     path = "monitor"
-    public_channels = ("public.background_scene",)
+    public_channels = ("public.background_scene", FLAGS, "public.announcements")
 
-    def __init__(self, base: Base, status: SystemStatus, settings: SettingsBook) -> None:
+    def __init__(
+        self, base: Base, status: SystemStatus, settings: SettingsBook, flags: Flags
+    ) -> None:
         super().__init__(base)
         self._status = status
         self._settings = settings
+        self._flags = flags
+        flags.on_changed.append(self.tell_flags)
+        for label in (FLAGS, "public.announcements"):
+            self.hub.stream(f"{self.path}/{label}")
 
     def welcome(self, conn: Connection) -> Reply:
         """What this client may see."""
@@ -104,8 +113,19 @@ class Monitor(Endpoint):
                 return [Reply("all_services", data=self._status.services())]
             case "system.errors":
                 return [Reply("recent_errors", **self._status.recent())]
+            case "public.flags":
+                return [Reply("flags", flags=self._flags.seen(conn.identity.wallet))]
             case _:
                 return []
+
+    def tell_flags(self) -> None:
+        """Flags changed: each follower gets those that are on for him."""
+        found = self.hub.find(f"{self.path}/{FLAGS}")
+        for subscription in tuple(found.subscriptions) if found is not None else ():
+            conn = subscription.subscriber
+            if isinstance(conn, Connection) and subscription.live:
+                flags = self._flags.seen(conn.identity.wallet)
+                conn.tell(Reply("flags", flags=flags), channel=FLAGS)
 
     @command("get_system_status")
     async def get_system_status(self, conn: Connection, msg: Message) -> list[Reply]:

@@ -12,6 +12,7 @@ from fastws.pages.files import Files
 from fastws.pages.keys import ServiceKeys
 from fastws.pages.origin import cors, decorate
 from fastws.pages.publish import BODY, Publishing
+from fastws.pages.rollout import RolloutPages
 from fastws.pages.services import Reporting
 
 __all__ = ["build", "build_operations"]
@@ -25,6 +26,7 @@ def build(deps: Deps) -> web.Application:
     keys = ServiceKeys(deps, auth)
     app.add_routes(Publishing(deps, keys).routes())
     app.add_routes(Reporting(deps, keys).routes())
+    app.add_routes(RolloutPages(deps).routes())
     app.add_routes(health.status(deps))
     if deps.operations:
         app.add_routes(health.operations(deps))

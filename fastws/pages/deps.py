@@ -13,6 +13,8 @@ from msgspec import Struct, field
 
 from fastws.config import AuthConfig
 from fastws.connection import Peer
+from fastws.domain.flags import Flags
+from fastws.domain.rollout import Rollout
 from fastws.identity import Authority, OriginRule
 
 __all__ = ["DEPS", "Deps", "Publish", "Question", "Report"]
@@ -52,6 +54,8 @@ class Deps(Struct, frozen=True, kw_only=True):
     metrics: Callable[[], bytes]
     report: Report
     """How an operation of another service ended."""
+    flags: Flags
+    rollout: Rollout
     live: Question = _yes
     ready: Question = _yes
     started: Question = _yes

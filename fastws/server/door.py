@@ -12,6 +12,7 @@ import structlog
 
 from fastws.config import LimitsConfig
 from fastws.connection import Allowances, Connection, Connections, Outlet, Peer
+from fastws.domain.flags import ALIAS, ENDPOINT, Flags
 from fastws.endpoint import Endpoint
 from fastws.errors import AuthError, Close, StoreUnavailable, WireError
 from fastws.gateway import busy
@@ -22,6 +23,9 @@ from fastws.store.connections import Closed, ConnectionLog, Opened
 __all__ = ["PREFIX", "Door"]
 
 PREFIX = "/api/v69/ws/"
+
+OLDER = {"ws": "/api/ws/", "v2": "/api/v2/ws/"}
+"""Older URLs of the endpoints, by the name of the flag that opens them."""
 
 RESTART_SECONDS = 5
 """What a client is told to wait that comes while the server drains."""
@@ -43,6 +47,7 @@ class Door:
         allowances: Allowances,
         stats: Stats,
         environment: str,
+        flags: Flags,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._authority = authority
@@ -53,6 +58,7 @@ class Door:
         self._allowances = allowances
         self._stats = stats
         self._environment = environment
+        self._flags = flags
         self._clock = clock
         self._closed = False
         self._paths: dict[str, Endpoint] = {}
@@ -69,6 +75,10 @@ class Door:
         """The endpoint of a request path, or None (404); a 503 when the door is closed."""
         if self._closed:
             raise busy("draining", RESTART_SECONDS, "The server restarts, try again later")
+        for name, prefix in OLDER.items():
+            if path.startswith(prefix) and self._flags.switch(ALIAS + name, default=False):
+                path = PREFIX + path.removeprefix(prefix)
+                break
         return self._paths.get(path)
 
     def allows_origin(self, origin: str | None, own: str, has_cookie: bool) -> bool:
@@ -117,6 +127,8 @@ class Door:
         log.info("ws.connected", prefix=f"ws.{conn.endpoint}", **facts(conn))
         if self._closed:  # while it was found out who asks
             conn.close(Close.RESTART)
+        elif not self._flags.switch(ENDPOINT + endpoint.path, default=True):
+            conn.close(Close.SWITCHED_OFF)
         elif isinstance(who, StoreUnavailable) and endpoint.requires_auth:
             conn.close(Close.TRY_LATER)
         elif self._authority.ended(identity):

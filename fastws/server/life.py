@@ -23,7 +23,6 @@ from fastws.metrics import Counts
 from fastws.server import probes
 from fastws.server.drain import drain
 from fastws.server.figures import figures
-from fastws.server.publishing import Publisher
 from fastws.server.rooms import Rooms
 from fastws.server.tasks import Tasks
 from fastws.store.migrate import migrate
@@ -102,6 +101,7 @@ class Server:
             await rooms.contests.read()
             await rooms.chat.log.load()
             await rooms.breakers.load()
+            await rooms.flags.load()
         except StoreUnavailable as error:
             where = "DATABASE_URL" if self._config.database.url else "private"
             raise StartError(f"The database ({where}) cannot be used: {error}.") from None
@@ -132,7 +132,9 @@ class Server:
             authority=rooms.authority,
             origins=rooms.origins,
             peer_of=peer_of,
-            publish=Publisher(rooms.hub, rooms.market, rooms.publish_breaker),
+            publish=rooms.publisher,
+            flags=rooms.flags,
+            rollout=rooms.rollout,
             report=self._report,
             status=rooms.status.system,
             maintenance=rooms.status.maintenance,
@@ -198,6 +200,7 @@ class Server:
         tasks.run("signals", self._signal)
         tasks.run("standing", rooms.standing.run)
         tasks.run("portfolios", rooms.portfolios.run)
+        tasks.run("flags", rooms.flags.run)
         tasks.run("breakers", rooms.breakers.run)
         check_seconds = self._config.breakers.check_seconds
         tasks.every(check_seconds, "health_checks", rooms.breakers.check_all)

@@ -6,6 +6,8 @@ looks anything up by itself.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -21,12 +23,13 @@ from fastws._core.table import Table
 from fastws._core.wheel import Wheel
 from fastws.breaker import Breaker
 from fastws.broker import MemoryBroker
-from fastws.config import CandleConfig, Config, EndpointConfig
+from fastws.config import CandleConfig, Config, EndpointConfig, EndpointsConfig
 from fastws.connection import Allowances, Connections
 from fastws.connection.standing import Standing
 from fastws.domain.breakers import Breakers
 from fastws.domain.contests import Chat, Contests, Leaderboards, Lifecycle
 from fastws.domain.contests import Rooms as ContestRooms
+from fastws.domain.flags import Flags
 from fastws.domain.market import COLUMNS, TOGETHER, Market
 from fastws.domain.market.candles import Candles
 from fastws.domain.market.notices import Notices
@@ -35,10 +38,11 @@ from fastws.domain.market.price_alerts import PriceAlerts
 from fastws.domain.market.signals import Signals
 from fastws.domain.market.whitelist import Whitelist
 from fastws.domain.people import People
+from fastws.domain.rollout import Rollout
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
-from fastws.endpoints.admin import Admin
+from fastws.endpoints.admin import Admin, Controls
 from fastws.endpoints.circuit_breaker import CircuitBreaker
 from fastws.endpoints.contest import Contest
 from fastws.endpoints.monitor import Monitor
@@ -53,6 +57,7 @@ from fastws.hub import Hub
 from fastws.identity import Authority, OriginRule, Revocations, Tokens
 from fastws.metrics import Stats
 from fastws.server.door import Door
+from fastws.server.publishing import Publisher
 from fastws.server.watched import (
     DATABASE,
     EXCHANGE,
@@ -73,6 +78,7 @@ from fastws.store.challenges import Challenges
 from fastws.store.chat import ChatRows
 from fastws.store.connections import ConnectionLog
 from fastws.store.contests import ContestRows
+from fastws.store.flags import FlagRows
 from fastws.store.holdings import HoldingRows
 from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
@@ -111,6 +117,8 @@ class Rooms:
         self.authority, self.revocations = self._identity()
         self.people = People(self.database, Users(self.database), Audit(self.database))
         self.standing = Standing(Users(self.database), self.connections)
+        self.flags = Flags(self.database, FlagRows(self.database), config.environment)
+        self.rollout = Rollout()
         self.settings = SettingsBook(self.database, self.hub, config.public_settings, clock)
         self.status = SystemStatus(self.hub, clock, __version__)
         self.status.follow(self.settings)
@@ -193,6 +201,7 @@ class Rooms:
         if self.config.market.source != "none":
             watch_market(self.breakers, self.market.feed)
         probes(self.breakers, config)
+        self.publisher = Publisher(self.hub, self.market, self.publish_breaker)
 
     def _sealed(self) -> None:
         """Whoever judges each price has seen it before anybody is told."""
@@ -203,7 +212,7 @@ class Rooms:
 
     def _endpoints(self) -> list[Endpoint]:
         return [
-            Monitor(self._base("monitor"), self.status, self.settings),
+            Monitor(self._base("monitor"), self.status, self.settings, self.flags),
             TokenData(
                 self._base("token_data"),
                 self.market,
@@ -220,9 +229,28 @@ class Rooms:
                 self._base("circuit_breaker"), self.database, self.breakers, self.people
             ),
             SystemSettings(self._base("system_settings"), self.settings),
-            Admin(self._base("admin"), self.connections, self.people, self.standing),
+            Admin(
+                self._base("admin"),
+                self.connections,
+                self.people,
+                self.standing,
+                self._controls(),
+            ),
             Test(self._base("test"), lambda: len(self.connections)),
         ]
+
+    def _controls(self) -> Controls:
+        return Controls(
+            database=self.database,
+            settings=self.settings,
+            flags=self.flags,
+            rollout=self.rollout,
+            publish=self.publisher,
+            drain=_end,
+            endpoints=tuple(
+                sorted(name.replace("_", "-") for name in EndpointsConfig.__struct_fields__)
+            ),
+        )
 
     def _base(self, name: str) -> Base:
         """What the endpoint of that configuration section is given."""
@@ -247,8 +275,14 @@ class Rooms:
             self.allowances,
             self.stats,
             self.config.environment,
+            self.flags,
             self._clock,
         )
+
+
+def _end() -> None:
+    """Ask this process to end as an operator would: it drains."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _check_operations(endpoints: Iterable[Endpoint]) -> None:

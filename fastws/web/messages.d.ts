@@ -21,11 +21,71 @@ export interface Messages {
     | { type: "get_connections"; id?: number | string; wallet?: string | null; address?: string | null; endpoint?: string | null; after?: string | null; limit?: number }
     | { type: "kick"; id?: number | string; connection?: string | null; wallet?: string | null }
     | { type: "revoke_session"; id?: number | string; connection?: string | null; wallet?: string | null }
+    | { type: "trace"; id?: number | string; connection?: string | null; wallet?: string | null; seconds?: number }
+    | { type: "stop_trace"; id?: number | string; trace: number };
+  "admin":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
     | { type: "ban"; id?: number | string; wallet: string; reason: string }
     | { type: "unban"; id?: number | string; wallet: string }
     | { type: "set_role"; id?: number | string; wallet: string; role: "admin" | "superadmin" | "user" }
     | { type: "list_admins"; id?: number | string }
     | { type: "get_audit"; id?: number | string; admin?: string | null; action?: string | null; limit?: number };
+  "admin":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "set_maintenance"; id?: number | string; enabled: boolean; message?: string }
+    | { type: "update_setting"; id?: number | string; key: string; value: unknown; description?: string | null }
+    | { type: "announce"; id?: number | string; message: string; level?: string }
+    | { type: "publish"; id?: number | string; channel: string; event: string; data: unknown }
+    | { type: "set_endpoint"; id?: number | string; name: string; enabled: boolean }
+    | { type: "set_flag"; id?: number | string; name: string; enabled?: boolean; percentage?: number; wallets?: Array<string>; environments?: Array<string> }
+    | { type: "get_flags"; id?: number | string }
+    | { type: "get_rollout"; id?: number | string }
+    | { type: "drain"; id?: number | string };
+  "admin":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "set_maintenance"; id?: number | string; enabled: boolean; message?: string }
+    | { type: "update_setting"; id?: number | string; key: string; value: unknown; description?: string | null }
+    | { type: "announce"; id?: number | string; message: string; level?: string }
+    | { type: "publish"; id?: number | string; channel: string; event: string; data: unknown }
+    | { type: "set_endpoint"; id?: number | string; name: string; enabled: boolean }
+    | { type: "set_flag"; id?: number | string; name: string; enabled?: boolean; percentage?: number; wallets?: Array<string>; environments?: Array<string> }
+    | { type: "get_flags"; id?: number | string }
+    | { type: "get_rollout"; id?: number | string }
+    | { type: "drain"; id?: number | string }
+    | { type: "ban"; id?: number | string; wallet: string; reason: string }
+    | { type: "unban"; id?: number | string; wallet: string }
+    | { type: "set_role"; id?: number | string; wallet: string; role: "admin" | "superadmin" | "user" }
+    | { type: "list_admins"; id?: number | string }
+    | { type: "get_audit"; id?: number | string; admin?: string | null; action?: string | null; limit?: number }
+    | { type: "get_connections"; id?: number | string; wallet?: string | null; address?: string | null; endpoint?: string | null; after?: string | null; limit?: number }
+    | { type: "kick"; id?: number | string; connection?: string | null; wallet?: string | null }
+    | { type: "revoke_session"; id?: number | string; connection?: string | null; wallet?: string | null }
+    | { type: "trace"; id?: number | string; connection?: string | null; wallet?: string | null; seconds?: number }
+    | { type: "stop_trace"; id?: number | string; trace: number };
   "circuit-breaker":
     | { type: "heartbeat"; id?: number | string }
     | { type: "limits"; id?: number | string }

@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from fastws.config import Config
 from fastws.connection import Connection, Connections
 from fastws.connection.standing import Standing
+from fastws.domain.flags import Flags
 from fastws.domain.people import People
+from fastws.domain.rollout import Rollout
+from fastws.domain.settings import SettingsBook
 from fastws.endpoint import Endpoint
-from fastws.endpoints.admin import Admin
-from fastws.hub import Channel
+from fastws.endpoints.admin import Admin, Controls
+from fastws.hub import Channel, Stream
 from fastws.identity import Role
 from fastws.store.audit import Audit
+from fastws.store.flags import FlagRows
 from fastws.store.pool import Database
 from fastws.store.users import Users
 from tests.fakes import ADMIN, USER, Clock, RecordingOutlet, ask, make_base, make_hub, opened
@@ -43,8 +48,26 @@ class World:
         self.standing = Standing(self.users, self.connections)
         base = make_base(self.hub, clock)
         people = People(database, self.users, self.audit)
-        self.endpoint = Admin(base, self.connections, people, self.standing)
+        self.flags = Flags(database, FlagRows(database), "test")
+        self.rollout = Rollout()
+        self.settings = SettingsBook(database, self.hub, Config().public_settings, clock)
+        self.published: list[tuple[str, str, Any]] = []
+        self.drained: list[bool] = []
+        controls = Controls(
+            database=database,
+            settings=self.settings,
+            flags=self.flags,
+            rollout=self.rollout,
+            publish=self.publish,
+            drain=lambda: self.drained.append(True),
+            endpoints=("admin", "room"),
+        )
+        self.endpoint = Admin(base, self.connections, people, self.standing, controls)
         self.elsewhere = Room(base)
+
+    async def publish(self, channel: str, event: str, data: Any) -> dict[str, Any]:
+        self.published.append((channel, event, data))
+        return {"epoch": 1, "offset": 1}
 
     async def exist(self) -> None:
         for who in (USER, ADMIN, CHIEF):
@@ -204,3 +227,127 @@ async def test_nobody_else_comes_in(world: World, who: Any) -> None:
     assert [frame["type"] for frame in frames] == ["error"]
     assert outlet.closed is not None
     assert outlet.closed[0] in (4001, 4003)
+
+
+# ── the system ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_maintenance_and_settings_are_set_and_written_down(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    asked = {"type": "set_maintenance", "enabled": True, "message": "soon back"}
+    frames = await ask(conn, outlet, **asked)
+    assert frames[-1]["type"] == "maintenance_set"
+    setting = world.settings.get("maintenance_mode")
+    assert setting is not None
+    assert setting.value == {"enabled": True, "message": "soon back"}
+    frames = await ask(conn, outlet, type="update_setting", key="limits.x", value=3)
+    assert frames[-1]["value"] == 3
+    assert len(await world.actions()) == 2
+
+
+async def test_announcements_and_publications_reach_their_channels(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    frames = await ask(conn, outlet, type="announce", message="hello", level="warning")
+    assert frames[-1]["type"] == "announced"
+    found = world.hub.find("notifications/system.announcements")
+    assert isinstance(found, Stream)
+    assert found.offset == 1
+    asked = {"type": "publish", "channel": "a/b", "event": "note", "data": {"x": 1}}
+    frames = await ask(conn, outlet, **asked)
+    assert (frames[-1]["type"], frames[-1]["offset"]) == ("published", 1)
+    assert world.published == [("a/b", "note", {"x": 1})]
+    assert await world.actions() == ["publish", "announce"]
+
+
+async def test_an_endpoint_is_switched_off_for_everybody_and_on_again(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    _, other = await world.come(USER)
+    frames = await ask(conn, outlet, type="set_endpoint", name="room", enabled=False)
+    assert frames[-1]["type"] == "endpoint_set"
+    assert other.closed == (4503, "Endpoint switched off")
+    assert world.flags.switch("endpoint.room", default=True) is False
+    await ask(conn, outlet, type="set_endpoint", name="room", enabled=True)
+    assert world.flags.switch("endpoint.room", default=True) is True
+    for name, code in (("x", "ENDPOINT_NOT_FOUND"), ("admin", "INVALID_REQUEST")):
+        (error,) = await ask(conn, outlet, type="set_endpoint", name=name, enabled=False)
+        assert error["code"] == code
+    assert await world.actions() == ["set_endpoint"] * 2
+
+
+async def test_a_flag_is_set_piece_by_piece(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    flag = {"type": "set_flag", "name": "use_websocket_v2"}
+    await ask(conn, outlet, **flag, enabled=True, percentage=12.5)
+    await ask(conn, outlet, **flag, wallets=["w"])
+    (reply,) = await ask(conn, outlet, type="get_flags")
+    (shown,) = reply["flags"]
+    assert (shown["enabled"], shown["percentage"], shown["wallets"]) == (True, 12.5, ["w"])
+    assert shown["updated_by"] == ADMIN.wallet
+    for bad in ({"percentage": 101}, {"name": "endpoint.room"}, {"name": "Ü"}):
+        (error,) = await ask(conn, outlet, **(flag | bad))
+        assert error["code"] == "INVALID_REQUEST"
+    assert await world.actions() == ["set_flag"] * 2
+
+
+async def test_how_versions_do_is_shown(world: World) -> None:
+    said = world.rollout.of("2.1", "room")
+    said.connected, said.failed = 3, 1
+    world.rollout.error(said, "4503")
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    (reply,) = await ask(conn, outlet, type="get_rollout")
+    (shown,) = reply["versions"]
+    assert (shown["version"], shown["successRate"], shown["errors"]) == ("2.1", 0.75, {"4503": 1})
+
+
+async def test_only_a_superadmin_drains(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    (error,) = await ask(conn, outlet, type="drain")
+    assert error["code"] == "UNAUTHORIZED"
+    assert world.drained == []
+    conn, outlet = await world.come(CHIEF, world.endpoint)
+    frames = await ask(conn, outlet, type="drain")
+    assert frames[-1]["type"] == "draining"
+    assert world.drained == [True]
+    assert await world.actions() == ["drain"]
+
+
+# ── reading along ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_administrator_reads_along_without_secrets(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    user, theirs = await world.come(USER)
+    frames = await ask(conn, outlet, type="trace", wallet=USER.wallet, seconds=5)
+    number = frames[-1]["trace"]
+    assert frames[-1]["connections"] == [user.id]
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJ3Ijoidyd9.c2lnbmF0dXJlc2lnbmF0dXJl"
+    await ask(user, theirs, type="ping", token=token)
+    copies = [frame for frame in outlet.take() if frame["type"] == "trace_frame"]
+    assert [copy["direction"] for copy in copies] == ["in", "out"]
+    assert token not in str(copies)
+    assert "ping" in copies[0]["text"]
+    (again,) = await ask(conn, outlet, type="trace", connection=user.id)
+    assert again["code"] == "TOO_MANY_TRACES"
+    frames = await ask(conn, outlet, type="stop_trace", trace=number)
+    assert [frame["type"] for frame in frames] == ["trace_ended", "trace_stopped"]
+    assert frames[0]["frames"] == 2
+    await ask(user, theirs, type="heartbeat")
+    assert outlet.take() == []
+    assert await world.actions() == ["trace"]
+
+
+async def test_a_trace_ends_with_who_reads_and_drops_what_he_does_not_take(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    user, theirs = await world.come(USER)
+    frames = await ask(conn, outlet, type="trace", connection=user.id)
+    outlet.held = 1
+    await ask(user, theirs, type="heartbeat")
+    outlet.held = 0
+    (ended, _) = await ask(conn, outlet, type="stop_trace", trace=frames[-1]["trace"])
+    assert (ended["frames"], ended["dropped"]) == (0, 2)
+    await ask(conn, outlet, type="trace", connection=user.id)
+    assert user.tap is not None
+    conn.closed(1006, "")
+    assert user.tap is None
+    (error,) = await ask(*(await world.come(ADMIN, world.endpoint)), type="stop_trace", trace=9)
+    assert error["code"] == "TRACE_NOT_FOUND"

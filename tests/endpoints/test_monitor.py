@@ -11,7 +11,7 @@ from fastws.domain.status import Service, SystemStatus
 from fastws.endpoints.monitor import Monitor
 from fastws.identity import ANONYMOUS, Identity, Role
 from tests.endpoints.books import make_book, write
-from tests.fakes import ADMIN, USER, Clock, ask, make_base, make_hub, opened
+from tests.fakes import ADMIN, USER, Clock, ask, make_base, make_flags, make_hub, opened
 
 SCENE = {"enabled": True, "scenes": [{"name": "rain"}]}
 SUPERADMIN = Identity(wallet="SuperWa11et", role=Role.SUPERADMIN)
@@ -27,7 +27,9 @@ class World:
         self.status = SystemStatus(self.hub, self.clock, "1.2.3")
         self.status.follow(self.book)
         self.status.watch("database", lambda: Service(metrics={"pool": 1}))
-        self.monitor = Monitor(make_base(self.hub, self.clock), self.status, self.book)
+        self.monitor = Monitor(
+            make_base(self.hub, self.clock), self.status, self.book, make_flags()
+        )
         self.flush()
 
     def flush(self) -> None:
@@ -128,7 +130,9 @@ class TestOpening:
     async def test_without_a_scene_its_frame_says_null(self) -> None:
         world = World()
         world.book = make_book(make_hub(world.clock), world.clock)
-        world.monitor = Monitor(make_base(world.hub, world.clock), world.status, world.book)
+        world.monitor = Monitor(
+            make_base(world.hub, world.clock), world.status, world.book, make_flags()
+        )
         _, _, frames = await opened(world.monitor, USER)
         assert [line(frame) for frame in frames] == USER_FRAMES
         assert frames[6]["data"] is None

@@ -12,9 +12,12 @@ import msgspec
 from aiohttp import ClientSession, CookieJar, DummyCookieJar, web
 
 from fastws.connection import Peer
+from fastws.domain.flags import Flags
+from fastws.domain.rollout import Rollout
 from fastws.errors import Code, Unavailable, WireError
 from fastws.identity import OriginRule
 from fastws.pages import Deps, build, protocol_factory
+from fastws.store.flags import FlagRows
 from fastws.store.pool import Database
 from tests.identity.desk import Desk
 
@@ -43,6 +46,8 @@ class Site:
         }
         self.why_not = {"live": "", "ready": "", "started": ""}
         self.published: list[tuple[str, str, Any]] = []
+        self.flags = Flags(database, FlagRows(database), "test")
+        self.rollout = Rollout()
         self.reports: list[tuple[Any, ...]] = []
         self.now = 100.0
         self.deps = msgspec.structs.replace(self._deps(), **options)
@@ -58,6 +63,8 @@ class Site:
             peer_of=self._peer_of,
             publish=self._publish,
             report=self._report,
+            flags=self.flags,
+            rollout=self.rollout,
             status=lambda: self.system,
             maintenance=lambda: {"mode": False, "message": None, "updated_at": None},
             metrics=lambda: b"fastws_connections 0\n",

@@ -16,7 +16,7 @@ from fastws.identity import ANONYMOUS, Authority, Credential, Identity, OriginRu
 from fastws.metrics import Stats
 from fastws.server.door import PREFIX, Door
 from fastws.store.connections import Closed, ConnectionLog, Opened
-from tests.fakes import USER, Clock, RecordingOutlet, make_base, make_hub, settle
+from tests.fakes import USER, Clock, RecordingOutlet, make_base, make_flags, make_hub, settle
 from tests.identity.desk import Lines
 
 PEER = Peer(address="192.0.2.7", user_agent="a browser", origin="https://degenduel.me")
@@ -96,6 +96,7 @@ class Hall:
             Allowances(LimitsConfig()),
             self.stats,
             "test",
+            make_flags(),
             self.clock,
         )
 
