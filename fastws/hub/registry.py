@@ -77,8 +77,17 @@ class Hub:
         """The channel of a full name (``<endpoint>/<label>``)."""
         return self._channels.get(name)
 
-    def stream(self, name: str, keep: int | None = None, broker: StreamLog | None = None) -> Stream:
-        """The stream of that name, made if there is none; ``broker``: who numbers this one."""
+    def stream(
+        self,
+        name: str,
+        keep: int | None = None,
+        broker: StreamLog | None = None,
+        pace: float = 0.0,
+    ) -> Stream:
+        """The stream of that name, made if there is none.
+
+        ``broker`` numbers and keeps this one; ``pace``: seconds between two deliveries.
+        """
         found = self._channels.get(name)
         if isinstance(found, Stream):
             return found
@@ -94,6 +103,8 @@ class Hub:
             self._clock,
             self._limits.stall_seconds,
             self._delays,
+            pace,
+            self._monotonic,
         )
         self._channels[name] = made
         return made

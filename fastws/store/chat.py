@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
 from fastws.store.pool import Database, Row
 
-__all__ = ["ChatRows", "Event", "Post"]
+__all__ = ["ChatRows", "Event", "Outcome", "Post"]
 
 
 class Post(Struct, frozen=True):
@@ -36,6 +36,16 @@ class Event(Struct, frozen=True):
     client_id: str | None
     text: str | None
     at: datetime
+
+
+class Outcome(NamedTuple):
+    """What became of a post: its event, ``fresh`` or known before; or why not and ``until`` when
+    (``muted``, ``slow``)."""
+
+    event: Event | None
+    fresh: bool
+    refused: str | None
+    until: datetime | None
 
 
 _EVENTS: Final = """
@@ -94,64 +104,26 @@ class ChatRows:
 
     # ── writing ─────────────────────────────────────────────────────────────────────────
 
-    async def enter(self, connection: Any, contest: int) -> int:
-        """Take the room for this transaction; the offset of its last event."""
-        await connection.execute(
-            "INSERT INTO fastws_chat_rooms (contest_id) VALUES ($1) ON CONFLICT DO NOTHING", contest
-        )
-        sql = "SELECT last_offset FROM fastws_chat_rooms WHERE contest_id = $1 FOR UPDATE"
-        return int(await connection.fetchval(sql, contest))
-
-    async def known(self, connection: Any, contest: int, posts: Sequence[Post]) -> list[Event]:
-        """The events of those posts that were stored before."""
-        keyed = [post for post in posts if post.client_id is not None]
-        if not keyed:
-            return []
-        sql = f"""{_EVENTS}
-            JOIN unnest($2::text[], $3::text[]) AS asked (sender, client_id)
-                ON asked.sender = e.sender AND asked.client_id = e.client_id
-            WHERE e.contest_id = $1 AND e.kind = 'message'
-        """
-        senders = [post.sender for post in keyed]
-        rows = await connection.fetch(sql, contest, senders, [post.client_id for post in keyed])
-        return [_event(row) for row in rows]
-
-    async def muted(
-        self, connection: Any, contest: int, wallets: Iterable[str]
-    ) -> dict[str, datetime]:
-        """Those of the wallets that may not write, and until when."""
+    async def say(self, contest: int, posts: Sequence[Post]) -> list[Outcome]:
+        """Store posts in their order, each once; what became of each. One transaction."""
         sql = """
-            SELECT wallet_address, until FROM fastws_chat_mutes
-            WHERE contest_id = $1 AND wallet_address = ANY($2) AND until > now()
+            SELECT fresh, refused, until, message
+            FROM fastws_chat_say($1, $2::text[], $3::text[], $4::text[]) ORDER BY place
         """
-        return dict(await connection.fetch(sql, contest, list(wallets)))
-
-    async def add(
-        self, connection: Any, contest: int, last: int, posts: Sequence[Post]
-    ) -> list[Event]:
-        """Store posts in their order; their events. ``last`` is what `enter` gave."""
-        sql = """
-            INSERT INTO contest_chat_messages (contest_id, sender_wallet_address, message_text)
-            SELECT $1, sender, text FROM unnest($2::text[], $3::text[])
-                WITH ORDINALITY AS post (sender, text, place) ORDER BY place
-            RETURNING id
-        """
-        senders, texts = [post.sender for post in posts], [post.text for post in posts]
-        ids = sorted(row["id"] for row in await connection.fetch(sql, contest, senders, texts))
-        keyed = [
-            (id_, post.client_id)
-            for id_, post in zip(ids, posts, strict=True)
-            if post.client_id is not None
+        columns = [[getattr(post, name) for post in posts] for name in Post.__struct_fields__]
+        done = await self._database.fetch(sql, contest, *columns)
+        events = await self._named([row["message"] for row in done if row["message"]])
+        return [
+            Outcome(events.get(row["message"]), row["fresh"], row["refused"], row["until"])
+            for row in done
         ]
-        if keyed:
-            sql = """
-                UPDATE fastws_chat_events e SET client_id = k.client_id
-                FROM unnest($1::bigint[], $2::text[]) AS k (id, client_id)
-                WHERE e.message_id = k.id AND e.kind = 'message'
-            """
-            await connection.execute(sql, *map(list, zip(*keyed, strict=True)))
-        sql = f"{_EVENTS} WHERE e.contest_id = $1 AND e.room_offset > $2 ORDER BY e.room_offset"
-        return [_event(row) for row in await connection.fetch(sql, contest, last)]
+
+    async def _named(self, ids: list[int]) -> dict[int, Event]:
+        """The events of messages by their ids."""
+        if not ids:
+            return {}
+        sql = f"{_EVENTS} WHERE e.message_id = ANY($1) AND e.kind = 'message'"
+        return {event.id: event for event in map(_event, await self._database.fetch(sql, ids))}
 
     async def delete(self, connection: Any, contest: int, id: int) -> str | None:
         """Delete a message; what it said, or None if there is none that is not deleted."""
@@ -187,14 +159,11 @@ class ChatRows:
 
     async def slow(self, connection: Any, contest: int, seconds: int) -> None:
         """Let everybody wait so long between two messages; 0: not at all."""
-        await self.enter(connection, contest)
-        sql = "UPDATE fastws_chat_rooms SET slow_seconds = $2 WHERE contest_id = $1"
+        sql = """
+            INSERT INTO fastws_chat_rooms (contest_id, slow_seconds) VALUES ($1, $2)
+            ON CONFLICT (contest_id) DO UPDATE SET slow_seconds = excluded.slow_seconds
+        """
         await connection.execute(sql, contest, seconds)
-
-    async def slow_seconds(self, connection: Any, contest: int) -> int:
-        """Seconds that everybody waits between two messages."""
-        sql = "SELECT slow_seconds FROM fastws_chat_rooms WHERE contest_id = $1"
-        return int(await connection.fetchval(sql, contest) or 0)
 
 
 def _event(row: Row) -> Event:

@@ -67,11 +67,12 @@ function stored(storage) {
   }
 }
 
-/** What an endpoint says of the flag: `{use_websocket_v2: boolean}`; `otherwise` if it says nothing. */
+/** What `/api/v69/flags` (or an older `{use_websocket_v2}`) says of the flag; else `otherwise`. */
 export async function askFlag(fetch, url, otherwise = true) {
   try {
     const answer = await fetch(url, { cache: "no-store" });
-    const flag = answer.ok ? (await answer.json())[FLAG] : undefined;
+    const said = answer.ok ? await answer.json() : {};
+    const flag = (said.flags ?? said)[FLAG];
     return typeof flag === "boolean" ? flag : otherwise;
   } catch {
     return otherwise;

@@ -54,10 +54,16 @@ class Lossy(MemoryBroker):
 class World:
     """A broker, a stream on it, and messages that carry their number."""
 
-    def __init__(self, keep: int = 300, ring: int = 300, stall: float = 5.0) -> None:
+    def __init__(
+        self, keep: int = 300, ring: int = 300, stall: float = 5.0, pace: float = 0.0
+    ) -> None:
         self.broker = Lossy(keep)
         position = self.broker.position(NAME)
-        self.stream = Stream(NAME, 1, self.broker, position, ring, lambda: 0.0, stall)
+        self.now = 0.0
+        self.stream = Stream(
+            NAME, 1, self.broker, position, ring, lambda: 0.0, stall, pace=pace,
+            monotonic=lambda: self.now,
+        )  # fmt: skip
         self.sent = 0
 
     async def publish(self, count: int = 1) -> Position:
@@ -599,3 +605,32 @@ class Model(RuleBasedStateMachine):
 
 Model.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestModel = Model.TestCase
+
+
+async def test_a_busy_stream_is_told_at_its_pace_and_the_first_message_at_once() -> None:
+    world = World(pace=0.1)
+    reader = Reader()
+    subscription = world.stream.attach(reader, None)
+    subscription.open()
+    await world.publish()
+    assert numbers(reader) == [1], "the first leaves at once"
+    await world.publish(3)
+    assert numbers(reader) == [1]
+    late = Reader()
+    resumed = world.stream.attach(late, Since(epoch=EPOCH, offset=2))
+    resumed.open()
+    assert numbers(late) == [3, 4], "who catches up is given what there is"
+    world.stream.flush(0.0)
+    assert numbers(reader) == [1, 2, 3, 4]
+    assert numbers(late) == [3, 4]
+    await world.publish()
+    assert numbers(reader)[-1] == 4
+    world.now = 0.2
+    await world.publish()
+    assert numbers(reader)[-2:] == numbers(late)[-2:] == [5, 6]
+    assert world.stream.messages >= 8
+
+
+def numbers(reader: Reader) -> list[int]:
+    """What a reader was told, by number."""
+    return [orjson.loads(frame)["n"] for frame in reader.frames]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -19,7 +18,7 @@ from fastws import wire
 from fastws._core.limiter import Buckets
 from fastws.broker import Encoder, Position, Publication
 from fastws.errors import Code, StoreUnavailable, WireError
-from fastws.store.chat import ChatRows, Event, Post
+from fastws.store.chat import ChatRows, Event, Outcome, Post
 from fastws.store.pool import Database
 
 __all__ = ["Chat", "ChatLog", "clean", "frame", "label_of", "shown"]
@@ -155,13 +154,11 @@ class Chat:
         clock: Callable[[], float],
         per_minute: int = 10,
     ) -> None:
-        self._database = database
         self._rows = rows
         self._clock = clock
         self._rates = Buckets(per_minute / 60, per_minute)
         self._waiting: dict[int, Waiting] = {}
         self._writers: dict[int, asyncio.Task[None]] = {}
-        self._spoke: dict[tuple[int, str], float] = {}  # in rooms that are slow
         self._hinted: set[int] = set()
         self._wake = asyncio.Event()
         self.log = ChatLog(rows)
@@ -205,7 +202,10 @@ class Chat:
 
     async def _store(self, contest: int, batch: Waiting) -> None:
         try:
-            new, told = await self._commit(contest, [post for post, _ in batch])
+            outcomes = await self._rows.say(contest, [post for post, _ in batch])
+            fresh = [outcome.event for outcome in outcomes if outcome.fresh and outcome.event]
+            self.stored += len(fresh)
+            self.log.tell(contest, fresh)
         except BaseException as error:
             for _, future in batch:
                 if not future.done():
@@ -215,66 +215,22 @@ class Chat:
             if not isinstance(error, StoreUnavailable):
                 log.exception("chat.write_failed", contest=contest)
             return
-        self.stored += len(new)
-        self.log.tell(contest, new)
-        for (_, future), answer in zip(batch, told, strict=True):
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():  # who asked is gone
                 continue
-            if isinstance(answer, WireError):
-                future.set_exception(answer)
+            if outcome.event is None:
+                future.set_exception(self._refusal(outcome))
             else:
-                future.set_result(answer)
+                future.set_result(outcome.event)
 
-    async def _commit(
-        self, contest: int, posts: list[Post]
-    ) -> tuple[list[Event], list[Event | WireError]]:
-        """What is new, and what each post became."""
-        async with self._database.transaction() as connection:
-            last = await self._rows.enter(connection, contest)
-            known = {
-                (event.sender, event.client_id): event
-                for event in await self._rows.known(connection, contest, posts)
-            }
-            senders = {post.sender for post in posts}
-            muted = await self._rows.muted(connection, contest, senders)
-            slow = await self._rows.slow_seconds(connection, contest)
-            refused = {
-                index: error
-                for index, post in enumerate(posts)
-                if _key(post) not in known
-                and (error := self._refusal(contest, post, muted, slow)) is not None
-            }
-            fresh: dict[object, Post] = {}
-            for index, post in enumerate(posts):
-                if index not in refused and _key(post) not in known:
-                    fresh.setdefault(_key(post) or index, post)
-            new = await self._rows.add(connection, contest, last, list(fresh.values()))
-        made = dict(zip(fresh, new, strict=True)) if fresh else {}
-        told: list[Event | WireError] = [
-            refused.get(index) or known.get(_key(post)) or made[_key(post) or index]  # type: ignore[arg-type]
-            for index, post in enumerate(posts)
-        ]
-        return new, told
-
-    def _refusal(
-        self, contest: int, post: Post, muted: dict[str, datetime], slow: int
-    ) -> WireError | None:
-        until = muted.get(post.sender)
-        if until is not None:
-            moment = wire.iso(until.timestamp())
+    def _refusal(self, outcome: Outcome) -> WireError:
+        until = self._clock() if outcome.until is None else outcome.until.timestamp()
+        if outcome.refused == "muted":
+            moment = wire.iso(until)
             return WireError("MUTED", f"You may not write here until {moment}", until=moment)
-        if not slow:
-            return None
-        now, key = self._clock(), (contest, post.sender)
-        left = self._spoke.get(key, 0.0) + slow - now
-        if left > 0:
-            text = f"This room is slow: one message in {slow} seconds"
-            wait = int(left * 1000) + 1
-            return WireError(Code.RATE_LIMIT_EXCEEDED, text, retry_after_ms=wait)
-        if len(self._spoke) > 10_000:
-            self._spoke.clear()
-        self._spoke[key] = now
-        return None
+        wait = max(1, int((until - self._clock()) * 1000))
+        text = "This room is slow; wait before your next message"
+        return WireError(Code.RATE_LIMIT_EXCEEDED, text, retry_after_ms=wait)
 
     # ── what others wrote ───────────────────────────────────────────────────────────────
 
@@ -331,10 +287,6 @@ class Chat:
     async def slow(self, connection: Any, contest: int, seconds: int) -> None:
         """Let everybody wait so long between two messages."""
         await self._rows.slow(connection, contest, seconds)
-
-
-def _key(post: Post) -> tuple[str, str] | None:
-    return None if post.client_id is None else (post.sender, post.client_id)
 
 
 def _reason(error: BaseException) -> Exception:

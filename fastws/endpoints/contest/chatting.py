@@ -28,6 +28,10 @@ ON_JOIN: Final = 20
 CHAT_KEEP: Final = 2000
 """Messages of a room that are at hand for who comes back; older ones are read."""
 
+CHAT_SECONDS: Final = 0.08
+"""Seconds between two deliveries of a busy room: a hundred messages a second to thousands of
+readers are a dozen writes a second to each, not a hundred."""
+
 MISSING_TEXT: Final = {
     **MISSING_ID,
     "text": ("MISSING_MESSAGE_TEXT", "Message text is required"),
@@ -78,7 +82,8 @@ class Chatting(States):
         """``chat.<id>``, whose history is the database."""
         named = self.named(label)
         if named is not None and named[0] == "chat":
-            return self.hub.stream(f"{self.path}/{label}", CHAT_KEEP, self._chat.log)
+            name = f"{self.path}/{label}"
+            return self.hub.stream(name, CHAT_KEEP, self._chat.log, CHAT_SECONDS)
         return super().channel(label)
 
     async def initial(self, conn: Connection, label: str) -> list[Reply | bytes]:
