@@ -1,4 +1,5 @@
-"""Users of fastws: visitors, portfolios, slow readers, logins, hung tabs, returning crowds.
+"""Users of fastws: visitors, portfolios, slow readers, logins, chatters,
+spectators, operators, hung tabs, returning crowds.
 
 fastws serve --demo           (with FASTWS_PROFILE=loadtest)
 locust -f loadtest/locustfile.py --host http://127.0.0.1:3004
@@ -96,22 +97,34 @@ class SlowReader(HttpUser):
         self.socket.close()
 
 
-class LoggedIn(HttpUser):
-    """Logs in through the development door, gets a token, watches the system status."""
+class Login(HttpUser):
+    """Whoever logs in through the development door and gets a token."""
 
-    weight = 5
-    wait_time = between(2, 8)
+    abstract = True
 
-    def on_start(self) -> None:
+    def log_in(self) -> None:
         self.wallet = "".join(random.choices(ALPHABET, k=43))
         self.client.post(
             "/api/auth/dev-login",
             json={"secret": SECRET.read_text().strip(), "wallet_address": self.wallet},
         )
-        self.socket = LoadSocket(self.environment, self.host, "monitor", self.token())
 
     def token(self) -> str:
         return str(self.client.get("/api/auth/token").json()["token"])
+
+    def on_stop(self) -> None:
+        self.socket.close()
+
+
+class LoggedIn(Login):
+    """Logs in and watches the system status."""
+
+    weight = 5
+    wait_time = between(2, 8)
+
+    def on_start(self) -> None:
+        self.log_in()
+        self.socket = LoadSocket(self.environment, self.host, "monitor", self.token())
 
     @task(5)
     def status(self) -> None:
@@ -125,8 +138,68 @@ class LoggedIn(HttpUser):
     def renew(self) -> None:
         self.socket.ask("refresh", token=self.token())
 
+
+class Chatter(Login):
+    """Joins the room of a contest, says something now and then, looks at the leaderboard."""
+
+    weight = 5
+    wait_time = between(4, 9)
+
+    def on_start(self) -> None:
+        self.log_in()
+        self.socket = LoadSocket(self.environment, self.host, "contest", self.token())
+        answer = self.socket.ask("get_all_contests")
+        contests = answer["data"] if answer else []
+        self.contest = contests[0]["id"] if contests else "1"
+        self.socket.ask("join_contest_room", contestId=self.contest)
+        self.said = 0
+
+    @task(5)
+    def say(self) -> None:
+        self.said += 1
+        said = {"text": f"message {self.said}", "clientId": f"{self.wallet}-{self.said}"}
+        self.socket.ask("send_chat_message", contestId=self.contest, **said)
+
+    @task(1)
+    def look(self) -> None:
+        self.socket.ask("get_leaderboard", contestId=self.contest)
+
+    @task(1)
+    def look_back(self) -> None:
+        self.socket.ask("get_chat_history", contestId=self.contest, limit=50)
+
+
+class Spectator(HttpUser):
+    """Watches a contest without a login."""
+
+    weight = 5
+    wait_time = between(5, 15)
+
+    def on_start(self) -> None:
+        path = "contest?endpoint=public.contests&channel=public.contest.1"
+        self.socket = LoadSocket(self.environment, self.host, path)
+
+    @task
+    def beat(self) -> None:
+        self.socket.ask("heartbeat")
+
     def on_stop(self) -> None:
         self.socket.close()
+
+
+class Operator(Login):
+    """Watches circuit breakers and asks about one."""
+
+    weight = 1
+    wait_time = between(3, 10)
+
+    def on_start(self) -> None:
+        self.log_in()
+        self.socket = LoadSocket(self.environment, self.host, "circuit-breaker", self.token())
+
+    @task
+    def look(self) -> None:
+        self.socket.ask("subscribe:service", service="postgresql")
 
 
 class HungTab(HttpUser):

@@ -65,7 +65,14 @@ ENDPOINTS: Final[dict[str, Names]] = {
     "wallet": Names(("wallet.<wallet>", "transactions.<wallet>"), ("request_balance",)),
     "portfolio": Names(("portfolio.<wallet>", "trades.<wallet>"), ("subscribe_portfolio",)),
     "analytics": Names((), ("track_event", "get_active_users", "get_server_stats")),
-    "admin": Names((), ()),
+    "admin": Names(
+        ("admin.audit",),
+        (
+            "get_connections", "trace", "stop_trace", "kick", "revoke_session", "ban", "unban",
+            "set_role", "list_admins", "get_audit", "set_maintenance", "update_setting",
+            "announce", "publish", "set_endpoint", "set_flag", "get_flags", "get_rollout", "drain",
+        ),
+    ),
 }  # fmt: skip
 """By path. The first channel is what ``--test`` subscribes."""
 

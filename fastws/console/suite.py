@@ -15,6 +15,13 @@ __all__ = ["run_suite"]
 
 STEPS = ("open", "subscribe", "status", "heartbeat", "unsubscribe")
 
+QUESTIONS = {
+    "monitor": ("get_system_status", "system_status"),
+    "contest": ("get_all_contests", "all_contests"),
+    "circuit-breaker": ("subscribe:services", "services:state"),
+}
+"""What the step ``status`` asks of an endpoint, and the answer; others are asked for limits."""
+
 SECONDS = 10.0
 """How long a step may take."""
 
@@ -84,18 +91,21 @@ class _Suite:
         return channel + (f", {place.kind} at {place.offset}" if place else "")
 
     async def status(self) -> str:
-        if self._endpoint != "monitor":
-            frame = await self._client.request("limits", seconds=SECONDS)
-            _expect(frame, "limits")
+        asked, expected = QUESTIONS.get(self._endpoint, ("limits", "limits"))
+        frame = await self._client.request(asked, expect=expected, seconds=SECONDS)
+        _expect(frame, expected)
+        if expected == "limits":
             limit = frame.get("messages")
             return f"messages {orjson.dumps(limit).decode()}" if limit else "limits"
-        frame = await self._client.request(
-            "get_system_status", expect="system_status", seconds=SECONDS
-        )
-        data = frame.get("data")
-        if not isinstance(data, dict) or not isinstance(data.get("status"), str):
-            raise _Wrong(f"system_status without data.status: {_brief(frame)}")
-        return f"{data['status']}: {data.get('message')}"
+        if expected == "system_status":
+            data = frame.get("data")
+            if not isinstance(data, dict) or not isinstance(data.get("status"), str):
+                raise _Wrong(f"system_status without data.status: {_brief(frame)}")
+            return f"{data['status']}: {data.get('message')}"
+        listed = frame.get("data", frame.get("services"))
+        if not isinstance(listed, list):
+            raise _Wrong(f"{expected} without a list: {_brief(frame)}")
+        return f"{len(listed)} {asked.removeprefix('get_all_').removeprefix('subscribe:')}"
 
     async def heartbeat(self) -> str:
         frame = await self._client.request("heartbeat", seconds=SECONDS)

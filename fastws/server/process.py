@@ -136,6 +136,7 @@ async def _start(server: Server, demo: bool, say: Callable[[str], None]) -> None
     await server.start()
     if demo:
         await demos.seed(server.rooms.database)
+        await demos.seed_contest(server.rooms.database)
         await server.rooms.settings.load()
     say(f"fastws serves {server.url}/")
     if server.ops_port is not None:
