@@ -105,7 +105,7 @@ class _Suite:
         listed = frame.get("data", frame.get("services"))
         if not isinstance(listed, list):
             raise _Wrong(f"{expected} without a list: {_brief(frame)}")
-        return f"{len(listed)} {asked.removeprefix('get_all_').removeprefix('subscribe:')}"
+        return f"{asked.removeprefix('get_all_').removeprefix('subscribe:')}: {len(listed)}"
 
     async def heartbeat(self) -> str:
         frame = await self._client.request("heartbeat", seconds=SECONDS)
