@@ -155,6 +155,16 @@ class Breaker:
         self.last_reset = self._clock()
         self._close()
 
+    def adopt(self, state: State, cause: str = "") -> None:
+        """Somebody else judges: be as he says."""
+        self.cause = cause[:200]
+        if state == "open" and self.state != "open":
+            self._open()
+        elif state == "closed":
+            self._close()
+        else:
+            self._become(state)
+
     def configure(self, config: BreakerConfig) -> None:
         """Judge by other numbers from now on."""
         self.config = config

@@ -13,6 +13,9 @@ from fastws.wire import Reply
 
 __all__ = ["Connections"]
 
+REMEMBERED = 10_000
+"""Wallets whose last end is remembered."""
+
 EXPIRY_NOTICE = 60.0
 """Seconds before a token ends at which ``token_expiring`` is pushed (wire.md part B)."""
 
@@ -24,6 +27,7 @@ class Connections:
         self._clock = clock
         self._open: dict[str, Connection] = {}
         self._per_wallet: Counter[str] = Counter()
+        self._ends: dict[str, tuple[int, str]] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -40,6 +44,10 @@ class Connections:
     def of(self, wallet: str) -> int:
         """How many connections a wallet has open."""
         return self._per_wallet[wallet]
+
+    def last_end(self, wallet: str | None) -> tuple[int, str] | None:
+        """Code and reason with which a wallet's last connection here ended."""
+        return None if wallet is None else self._ends.get(wallet)
 
     async def empty(self) -> None:
         """Wait until no connection is open."""
@@ -60,6 +68,10 @@ class Connections:
             self._empty.set()
         wallet = conn.identity.wallet
         if wallet:
+            self._ends.pop(wallet, None)
+            self._ends[wallet] = conn.close_code or 0, conn.close_reason
+            if len(self._ends) > REMEMBERED:
+                del self._ends[next(iter(self._ends))]
             self._per_wallet[wallet] -= 1
             if not self._per_wallet[wallet]:
                 del self._per_wallet[wallet]

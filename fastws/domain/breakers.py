@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import msgspec
 import structlog
@@ -22,7 +22,7 @@ from fastws import wire
 from fastws.breaker import Breaker, BreakerConfig, BreakerOpen, State
 from fastws.errors import StoreUnavailable, Unavailable, WireError
 from fastws.hub import Hub
-from fastws.store.breakers import BreakerRows, Incident
+from fastws.store.breakers import BreakerRows, Incident, StoredState
 
 __all__ = ["COLOURS", "LAYERS", "Breakers", "Layer", "Service"]
 
@@ -135,6 +135,8 @@ class Breakers:
         self._told: deque[tuple[str, str, dict[str, Any]]] = deque(maxlen=WAITING)
         self._incidents: deque[Incident] = deque(maxlen=WAITING)
         self._configs: dict[str, BreakerConfig] = {}
+        self._states: dict[str, StoredState] = {}  # of ours, to be stored
+        self._read_to = datetime.fromtimestamp(0, UTC)
         self._wake = asyncio.Event()
         self.transitions = 0
         """Changes of state of all services."""
@@ -208,6 +210,8 @@ class Breakers:
             service.opened_at = None
             alert = _alert("circuit_closed", state, f"{service.name} is called again")
         self.tell(service, previousStatus=previous, alert=alert)
+        if service.own:
+            self._states[service.name] = _stored(breaker)
         if state == "half_open":
             self._tell_admins(service, "recovery_attempt", attempt=breaker.recovery_attempts)
         elif alert is not None:
@@ -260,6 +264,10 @@ class Breakers:
             while self._incidents:
                 await self._rows.put_incident(self._incidents[0])
                 self._incidents.popleft()
+            for name, stored in list(self._states.items()):
+                await self._rows.put_state(stored)
+                if self._states.get(name) is stored:
+                    del self._states[name]
         except StoreUnavailable:
             log.debug("breaker.incidents_wait", incidents=len(self._incidents))
 
@@ -280,8 +288,24 @@ class Breakers:
             return False
         return True
 
+    async def read(self) -> None:
+        """Take the states that other services write to ``circuit_breaker_states``."""
+        try:
+            found = await self._rows.states(self._read_to)
+        except StoreUnavailable:
+            return
+        for stored, moment in found:
+            self._read_to = max(self._read_to, moment)
+            service = self._services.get(stored.service)
+            if stored.state not in COLOURS or (service is not None and service.own):
+                continue
+            if service is None:
+                service = self._reported(stored.service, None)
+            service.breaker.adopt(cast("State", stored.state), "as it says itself")
+
     async def check_all(self) -> None:
-        """Ask everybody of ours that may be asked, all at once."""
+        """Ask everybody of ours that may be asked, all at once; read what others say."""
+        await self.read()
         own = [service for service in self if service.check is not None]
         await asyncio.gather(*(self.check(service) for service in own))
 
@@ -320,6 +344,13 @@ class Breakers:
 
     # ── what others report ──────────────────────────────────────────────────────────────
 
+    def _reported(self, name: str, layer: Layer | None) -> Service:
+        """A service that is not asked from here."""
+        breaker = Breaker(name, self._config, clock=self._clock, monotonic=self._monotonic)
+        made = Service(breaker, layer or "infrastructure", "reported by itself", own=False)
+        self.watch(made)
+        return made
+
     def report(
         self, name: str, ok: bool, seconds: float, cause: str, layer: Layer | None
     ) -> Service:
@@ -331,9 +362,7 @@ class Breakers:
         if service is None:
             if len(self._services) >= MOST:
                 raise WireError("INVALID_SERVICE", "There are too many services")
-            breaker = Breaker(name, self._config, clock=self._clock, monotonic=self._monotonic)
-            service = Service(breaker, layer or "infrastructure", "reported by itself", own=False)
-            self.watch(service)
+            service = self._reported(name, layer)
         if service.own:
             raise WireError("INVALID_SERVICE", f"{name} is watched from here")
         if layer is not None:
@@ -344,6 +373,12 @@ class Breakers:
         else:
             service.breaker.fail(cause or "an operation failed")
         return service
+
+
+def _stored(breaker: Breaker) -> StoredState:
+    last = (breaker.last_failure, breaker.last_success, breaker.last_reset)
+    moments = [datetime.fromtimestamp(one, UTC) if one else None for one in last]
+    return StoredState(breaker.name, breaker.state, breaker.failures, *moments)
 
 
 def _alert(type_: str, state: State, message: str) -> dict[str, str]:

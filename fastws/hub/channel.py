@@ -142,6 +142,11 @@ class Subscription:
         text = f"{self.channel.label} is not followed as a table in json or binary"
         raise WireError(Code.INVALID_SUBSCRIPTION, text)
 
+    @property
+    def lag(self) -> int:
+        """Messages or ticks that its client has not been sent."""
+        return 0
+
     def watch(self, now: float) -> float:
         """Seconds for which something waits and the socket has taken nothing."""
         return 0.0

@@ -288,6 +288,11 @@ class StreamSubscription(Subscription):
         """Whether something waits to be sent."""
         return self._lost is not None or self.cursor < self.channel.offset
 
+    @property
+    def lag(self) -> int:
+        """Messages that wait for its socket."""
+        return max(0, self.channel.offset - max(self.cursor, 0))
+
     def recover(self, since: Since) -> None:
         """Go back to where the client stopped, if everything after it is still here."""
         stream = self.channel

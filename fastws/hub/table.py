@@ -230,6 +230,11 @@ class TableSubscription(Subscription):
             fields["recovered"] = self.recovered
         return fields
 
+    @property
+    def lag(self) -> int:
+        """Ticks since the last frame that made it whole."""
+        return max(0, self.channel.table.tick - self.follower.synced)
+
     def open(self) -> None:
         """Begin with what is owed; harmless when already open or closed."""
         if not self.live and self in self.channel.deltas:

@@ -61,8 +61,8 @@ class BreakerRows:
         rows = await self._database.fetch(sql, since)
         return [(StoredState(*list(row.values())[:-1]), row["updated_at"]) for row in rows]
 
-    async def put_state(self, state: StoredState) -> datetime:
-        """Store how a service is; when that was."""
+    async def put_state(self, state: StoredState) -> None:
+        """Store how a service is."""
         sql = """
             INSERT INTO circuit_breaker_states (service_name, state, failures, last_failure,
                                                 last_success, last_reset)
@@ -71,11 +71,9 @@ class BreakerRows:
                 failures = excluded.failures, last_failure = excluded.last_failure,
                 last_success = excluded.last_success, last_reset = excluded.last_reset,
                 updated_at = now()
-            RETURNING updated_at
         """
         fields = [getattr(state, name) for name in state.__struct_fields__]
-        moment: datetime = await self._database.fetchval(sql, *fields)
-        return moment
+        await self._database.execute(sql, *fields)
 
     async def put_incident(self, incident: Incident) -> None:
         """Store a time in which a service was not called; one that ended replaces its begin."""

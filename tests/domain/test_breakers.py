@@ -7,7 +7,7 @@ import pytest
 from fastws.domain.breakers import Breakers, Service
 from fastws.errors import WireError
 from fastws.hub import Stream
-from fastws.store.breakers import BreakerRows
+from fastws.store.breakers import BreakerRows, StoredState
 from fastws.store.pool import Database
 from tests.fakes import Clock, make_hub
 
@@ -138,3 +138,26 @@ async def test_incidents_wait_for_the_database(world: World, database: Database)
     database.available = True
     await world.breakers.step()
     assert len(await world.rows.incidents(None, 10)) == 1
+
+
+async def test_states_go_to_the_table_and_others_are_read_from_it(
+    world: World, database: Database
+) -> None:
+    world.breakers.add("db", "data")
+    service = world.breakers.get("db")
+    assert service is not None
+    fail(service)
+    await world.breakers.step()
+    sql = "SELECT state, failures FROM circuit_breaker_states WHERE service_name = 'db'"
+    assert tuple(await database.fetchrow(sql) or ()) == ("open", 5)
+    await world.rows.put_state(StoredState("wallets", "open", 7))
+    await database.execute("UPDATE circuit_breaker_states SET state = 'closed' WHERE failures = 5")
+    await world.breakers.check_all()
+    wallets = world.breakers.get("wallets")
+    assert wallets is not None
+    assert wallets.breaker.state == "open"
+    assert service.breaker.state == "open", "ours is judged here"
+    await world.rows.put_state(StoredState("wallets", "closed", 0))
+    await world.breakers.read()
+    assert wallets.breaker.state == "closed"
+    assert not wallets.own

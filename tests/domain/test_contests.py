@@ -53,20 +53,23 @@ def shown(arena: Arena, contest: int) -> list[tuple[int, str, Decimal]]:
 
 
 async def test_ranks_are_those_of_a_recomputation_tick_for_tick(arena: Arena) -> None:
+    """A thousand participants; a few of their portfolios are kept as cash."""
     rng = random.Random(5)
     symbols = [f"T{n}" for n in range(12)]
-    wallets = [f"w{n}" for n in range(40)]
+    wallets = [f"w{n}" for n in range(1000)]
     prices = {symbol: rng.uniform(1e-6, 200) for symbol in symbols}
     arena.price(**{symbol: f"{price:.9f}" for symbol, price in prices.items()})
     one = await arena.contest(*wallets)
-    for wallet in wallets[:35]:
-        chosen = rng.sample(symbols, 4)
-        await arena.weigh(one, wallet, **dict(zip(chosen, (40, 30, 20, 5), strict=True)))
+    chosen = {wallet: rng.sample(symbols, 4) for wallet in wallets[:980]}
+    for place, weight in enumerate((40, 30, 20, 5)):
+        for symbol in symbols:
+            some = [wallet for wallet, held in chosen.items() if held[place] == symbol]
+            await arena.weigh(one, some, **{symbol: weight})
     async with arena.database.transaction() as connection:
         await arena.lifecycle.become(connection, one, "active")
     await arena.read()
     seen = set()
-    for _ in range(20):
+    for _ in range(10):
         for symbol in rng.sample(symbols, 5):
             prices[symbol] *= rng.uniform(0.8, 1.25)
             arena.price(**{symbol: f"{prices[symbol]:.9f}"})
@@ -112,7 +115,7 @@ async def test_who_comes_late_buys_at_the_prices_of_now(arena: Arena) -> None:
     async with arena.database.transaction() as connection:
         await arena.lifecycle.become(connection, one, "active")
     await arena.enter(one, "late")
-    await arena.weigh(one, "late", SOL=50)
+    await arena.weigh(one, ["late"], SOL=50)
     arena.price(SOL="200")
     await arena.read()
     await arena.lifecycle.turn()

@@ -85,8 +85,12 @@ class Arena:
             RETURNING id
         """
         id_: int = await self.database.fetchval(sql, *made.values(), status)
-        for place, wallet in enumerate(participants):
-            await self.enter(id_, wallet, START + timedelta(seconds=place))
+        sql = """
+            INSERT INTO contest_participants (contest_id, wallet_address, entry_time)
+            SELECT $1, wallet, $3::timestamptz + make_interval(secs => place)
+            FROM unnest($2::text[]) WITH ORDINALITY AS given (wallet, place)
+        """
+        await self.database.execute(sql, id_, list(participants), START)
         await self.read(id_)
         await self.turn(1.0)
         return id_
@@ -99,8 +103,8 @@ class Arena:
         """
         await self.database.execute(sql, contest, wallet, at)
 
-    async def weigh(self, contest: int, wallet: str, **weights: int) -> None:
-        """A portfolio: percent by symbol."""
+    async def weigh(self, contest: int, wallets: list[str], **weights: int) -> None:
+        """Portfolios: percent by symbol."""
         for symbol, weight in weights.items():
             sql = """
                 INSERT INTO tokens (address, symbol, name) VALUES ($1, $1, $1)
@@ -109,9 +113,9 @@ class Arena:
             token = await self.database.fetchval(sql, symbol)
             sql = """
                 INSERT INTO contest_portfolios (contest_id, wallet_address, token_id, weight)
-                VALUES ($1, $2, $3, $4)
+                SELECT $1, wallet, $3, $4 FROM unnest($2::text[]) AS wallet
             """
-            await self.database.execute(sql, contest, wallet, token, weight)
+            await self.database.execute(sql, contest, wallets, token, weight)
 
     def price(self, **prices: str) -> None:
         """Seal prices by symbol, which is the address too."""

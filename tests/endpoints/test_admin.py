@@ -16,6 +16,7 @@ from fastws.domain.rollout import Rollout
 from fastws.domain.settings import SettingsBook
 from fastws.endpoint import Endpoint
 from fastws.endpoints.admin import Admin, Controls
+from fastws.errors import Close
 from fastws.hub import Channel, Stream
 from fastws.identity import Role
 from fastws.store.audit import Audit
@@ -309,6 +310,23 @@ async def test_only_a_superadmin_drains(world: World) -> None:
     assert frames[-1]["type"] == "draining"
     assert world.drained == [True]
     assert await world.actions() == ["drain"]
+
+
+async def test_a_connection_is_shown_with_its_lag_and_the_users_last_end(world: World) -> None:
+    conn, outlet = await world.come(ADMIN, world.endpoint)
+    first, _ = await world.come(USER)
+    first.close(Close.GOING_AWAY)
+    world.connections.remove(first)
+    user, theirs = await world.come(USER)
+    await ask(user, theirs, type="subscribe", channel="news")
+    theirs.held = 1
+    stream = world.hub.stream("room/news")
+    for _ in range(3):
+        await stream.publish("note", {})
+    (reply,) = await ask(conn, outlet, type="get_connections", wallet=USER.wallet)
+    (shown,) = reply["connections"]
+    assert shown["lag"] == {"news": 3}
+    assert shown["last_close"] == {"code": 1001, "reason": "Server shutting down"}
 
 
 # ── reading along ───────────────────────────────────────────────────────────────────────────

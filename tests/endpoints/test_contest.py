@@ -253,7 +253,7 @@ async def test_an_administrator_begins_and_ends_a_contest_and_it_is_written_down
     arena: Arena,
 ) -> None:
     one = await arena.contest("PlayerWa11et", "OtherWa11et")
-    await arena.weigh(one, "PlayerWa11et", SOL=100)
+    await arena.weigh(one, ["PlayerWa11et"], SOL=100)
     arena.price(SOL="100")
     conn, outlet = await arena.come(ADMIN)
     said = {"type": "set_contest_status", "contestId": one}

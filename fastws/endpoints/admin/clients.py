@@ -65,7 +65,7 @@ class Clients(Audited):
                 more = len(found) == msg.limit
                 if more:
                     break
-                found.append(_shape(one))
+                found.append(_shape(one, self._connections.last_end(one.identity.wallet)))
         return Reply("connections", connections=found, total=len(self._connections), more=more)
 
     def _after(self, after: str | None) -> Iterator[Connection]:
@@ -137,7 +137,8 @@ class Clients(Audited):
         return Reply("trace_stopped", trace=msg.trace)
 
 
-def _shape(conn: Connection) -> dict[str, Any]:
+def _shape(conn: Connection, ended: tuple[int, str] | None) -> dict[str, Any]:
+    lags = {label: held.lag for label, held in conn.subscriptions.items()}
     return {
         "id": conn.id,
         "endpoint": conn.endpoint,
@@ -151,4 +152,6 @@ def _shape(conn: Connection) -> dict[str, Any]:
         "messages_in": conn.messages_in,
         "messages_out": conn.messages_out,
         "limiter_hits": conn.limiter_hits,
+        "lag": {label: lag for label, lag in lags.items() if lag},
+        "last_close": None if ended is None else {"code": ended[0], "reason": ended[1]},
     }
