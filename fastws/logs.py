@@ -204,9 +204,12 @@ _GROUNDS: Final = {
     "server": "\x1b[42;30m", "database": "\x1b[46;30m", "log": "\x1b[41m",
     "market": "\x1b[43;30m", "feed": "\x1b[43;30m", "platform": "\x1b[43;30m",
     "replay": "\x1b[43;30m", "publish": "\x1b[44m", "hub": "\x1b[44m", "stream": "\x1b[44m",
+    "contest": "\x1b[45m", "chat": "\x1b[45m",
     "endpoint": "\x1b[44m", "http": "\x1b[104;30m", "library": "\x1b[100m",
 }  # fmt: skip
 """Background by event, the whole name or else its first word."""
+_COLOURS: Final = {"green": "\x1b[42;30m", "yellow": "\x1b[43;30m", "red": "\x1b[41m"}
+"""Ground of an event that names its colour: the change of a circuit breaker."""
 _LEVELS: Final = {"warning": "\x1b[33m", "error": "\x1b[1;31m", "critical": "\x1b[1;31m"}
 _RESET: Final = "\x1b[0m"
 
@@ -228,6 +231,7 @@ class ConsoleRenderer:
         if prefix:
             parts.append(f"[{printable(prefix)}]")
         ground = _GROUNDS.get(name) or _GROUNDS.get(name.partition(".")[0], "")
+        ground = _COLOURS.get(str(event.pop("colour", "")), ground)
         parts.append(self._paint(ground, name))
         if "wallet" in event or "role" in event:
             wallet, role = event.pop("wallet", None), event.pop("role", None)

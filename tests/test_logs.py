@@ -268,3 +268,11 @@ def test_control_characters_cannot_forge_a_line() -> None:
     first, *trace = line.split("\n")
     assert first.isprintable()
     assert all(row.isprintable() for row in trace)
+
+
+def test_an_event_may_name_its_colour() -> None:
+    event = {"event": "breaker.changed", "level": "info", "colour": "red", "state": "open"}
+    line = ConsoleRenderer(colour=True)(None, "info", dict(event))
+    assert "\x1b[41mbreaker.changed\x1b[0m" in line
+    assert "colour" not in line
+    assert "\x1b" not in ConsoleRenderer(colour=False)(None, "info", dict(event))
