@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from fastws.domain.breakers import Breakers
 from fastws.domain.market.feed import Feed
+from fastws.domain.rollout import Rollout
 from fastws.gateway import Gateway
 from fastws.metrics import Counts, Gauge, exposition
 from fastws.server.rooms import Rooms
@@ -31,6 +32,7 @@ def figures(
         **_failures(rooms, tasks, lost_lines),
         **_feed(rooms.market.feed),
         **_breakers(rooms.breakers),
+        **_rollout(rooms.rollout),
     }
     return exposition(rooms.stats, _gauges(rooms, gateway), counts, _states(rooms))
 
@@ -186,6 +188,31 @@ def _breakers(breakers: Breakers) -> Labelled:
             "Changes of state of circuit breakers",
             (),
             lambda: {(): breakers.transitions},
+        ),
+    }
+
+
+def _rollout(rollout: Rollout) -> Labelled:
+    return {
+        "page_connections": (
+            "Connections of pages, as they say, by version and endpoint",
+            ("version", "endpoint", "outcome"),
+            lambda: {
+                (*key, outcome): n
+                for key, said in rollout.items()
+                for outcome, n in (
+                    ("connected", said.connected),
+                    ("failed", said.failed),
+                    ("fell_back", said.fell_back),
+                )
+            },
+        ),
+        "page_errors": (
+            "Errors of pages, as they say, by version and endpoint",
+            ("version", "endpoint", "code"),
+            lambda: {
+                (*key, code): n for key, said in rollout.items() for code, n in said.errors.items()
+            },
         ),
     }
 

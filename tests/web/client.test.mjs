@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { Client, Decimal, RequestError, valueOf } from "../../fastws/web/client.js";
+import { askFlag, Client, Decimal, RequestError, valueOf } from "../../fastws/web/client.js";
 import { World } from "./world.mjs";
 
 const vectors = JSON.parse(readFileSync(new URL("../vectors/tables.json", import.meta.url), "utf8"));
@@ -367,4 +367,12 @@ test("decimals add, compare and read as they are written", () => {
   assert.equal(decimal("1.5e-9").toNumber(), 1.5e-9);
   assert.deepEqual([["1", "2"], ["2", "1.0"], ["1.0", "1"]].map(([a, b]) => decimal(a).compare(decimal(b))), [-1, 1, 0]);
   for (const text of ["", "1,5", "0x10", "NaN", "1e9999"]) assert.throws(() => decimal(text), SyntaxError);
+});
+
+test("the flag is read from the server's flags, or from an older answer", async () => {
+  const answering = (ok, body) => async () => ({ ok, json: async () => body });
+  assert.equal(await askFlag(answering(true, { flags: { use_websocket_v2: false } }), "/f"), false);
+  assert.equal(await askFlag(answering(true, { use_websocket_v2: false }), "/f"), false);
+  assert.equal(await askFlag(answering(true, { flags: {} }), "/f", false), false);
+  assert.equal(await askFlag(answering(false, { flags: { use_websocket_v2: false } }), "/f"), true);
 });
