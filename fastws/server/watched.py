@@ -48,6 +48,8 @@ def watch_database(breakers: Breakers, breaker: Breaker, database: Database) -> 
         if available:
             breaker.hint()
 
+    # A few slow questions may open it while the database is well: the watch finds that out.
+    database.on_alive(breaker.hint)
     details = "every question to PostgreSQL"
     breakers.watch(Service(breaker, "infrastructure", details, check, guarded=True))
     database.on_change(changed)

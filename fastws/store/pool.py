@@ -69,6 +69,7 @@ class Database:
         self._look = asyncio.Event()
         self._listeners: list[tuple[str, Heard, Reconcile | None]] = []
         self._changes: list[Callable[[bool], None]] = []
+        self._alive: list[Callable[[], None]] = []
         self.available = False
 
     async def start(self) -> None:
@@ -112,6 +113,10 @@ class Database:
     def on_change(self, callback: Callable[[bool], None]) -> None:
         """Call ``callback(available)`` when the database goes away or comes back."""
         self._changes.append(callback)
+
+    def on_alive(self, callback: Callable[[], None]) -> None:
+        """Call ``callback()`` whenever the watch has had an answer (every few seconds)."""
+        self._alive.append(callback)
 
     # ── questions ───────────────────────────────────────────────────────────────────────
 
@@ -225,6 +230,8 @@ class Database:
                 await connection.fetchval("SELECT 1")
             except _AWAY:
                 return
+            for callback in self._alive:
+                callback()
 
     async def _until_back(self) -> Any:
         wait = FIRST_RETRY

@@ -11,7 +11,8 @@ import pytest
 from fastws.domain.contests.lifecycle import bought
 from fastws.store.contests import Standing, Weight
 from fastws.store.pool import Database
-from tests.endpoints.arena import START, Arena
+from tests.endpoints.arena import PLAYER, START, Arena
+from tests.fakes import ask
 
 UNIT = Decimal("0.00000001")
 
@@ -142,7 +143,13 @@ def test_what_has_no_price_and_what_is_beyond_the_whole_stays_cash() -> None:
 async def test_a_contest_that_is_deleted_is_forgotten(arena: Arena) -> None:
     one = await arena.contest("a")
     assert arena.boards.get(one) is not None
+    conn, outlet = await arena.come(PLAYER)
+    await ask(conn, outlet, type="join_contest_room", contestId=one)
     await arena.database.execute("DELETE FROM contests WHERE id = $1", one)
     await arena.read(one)
+    await arena.turn()
+    ended = [frame["channel"] for frame in outlet.take() if frame["type"] == "unsubscribed"]
+    assert len(ended) == 4
+    assert set(conn.subscriptions) == {"user.PlayerWa11et"}
     assert arena.contests.get(one) is None
     assert arena.boards.get(one) is None

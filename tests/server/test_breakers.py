@@ -71,3 +71,19 @@ async def recovered(rooms: Rooms) -> None:
     found = await rooms.breakers.incidents("postgresql", 10)
     assert found
     assert all(one.ended_at for one in found)
+
+
+async def test_slow_questions_do_not_close_a_database_that_is_well(fresh_url: str) -> None:
+    async with serving(fresh_url, market={"source": "none"}) as server:
+        rooms = server.rooms
+        service = rooms.breakers.get("postgresql")
+        assert service is not None
+        for _ in range(5):
+            service.breaker.fail("too slow")
+        assert service.breaker.state == "open"
+        with pytest.raises(StoreUnavailable):
+            await rooms.database.fetchval("SELECT 1")
+        rooms.database._look.set()  # the watch's next look, which comes by itself in 5 s
+        await until(lambda: service.breaker.state != "open")
+        assert await rooms.database.fetchval("SELECT 1") == 1
+        assert service.breaker.state == "closed"

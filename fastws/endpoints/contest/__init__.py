@@ -147,6 +147,11 @@ class Contest(Attending):
         if entry is None:
             for kind in ("contest", "leaderboard", "chat", "public.contest"):
                 self.hub.drop(f"{self.path}/{kind}.{contest}")
+            for channel in self.hub.channels:
+                if channel.name.startswith(f"{self.path}/participant.") and (
+                    channel.label.endswith(f".{contest}")
+                ):
+                    self.hub.drop(channel.name)
             return
         if before is None or before.contest != entry.contest or before.tokens != entry.tokens:
             await self._tell_state(contest)
