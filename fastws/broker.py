@@ -111,9 +111,15 @@ class MemoryBroker:
 
     def listen(self, channel: str, listener: Listener) -> Callable[[], None]:
         """See `Broker.listen`."""
-        listeners = self._log(channel).listeners
-        listeners.append(listener)
-        return lambda: listeners.remove(listener)
+        log = self._log(channel)
+        log.listeners.append(listener)
+
+        def stop() -> None:
+            log.listeners.remove(listener)
+            if not log.listeners and not log.offset:  # nothing was said: nothing to remember
+                self._logs.pop(channel, None)
+
+        return stop
 
     def position(self, channel: str) -> Position:
         """See `Broker.position`."""

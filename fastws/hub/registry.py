@@ -172,6 +172,23 @@ class Hub:
         if isinstance(channel, Stream):
             channel.close()
 
+    def drop_idle(self, prefix: str) -> int:
+        """Drop streams of that prefix that nobody follows and that never had a message.
+
+        A channel for each user would else be kept for ever; how many were dropped.
+        """
+        idle = [
+            name
+            for name, channel in self._channels.items()
+            if name.startswith(prefix)
+            and isinstance(channel, Stream)
+            and not channel.followers
+            and not channel.offset
+        ]
+        for name in idle:
+            self.drop(name)
+        return len(idle)
+
     def follow(
         self,
         subscriber: Subscriber,

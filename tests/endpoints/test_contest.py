@@ -303,3 +303,17 @@ async def test_a_contest_begins_and_ends_by_the_clock(arena: Arena) -> None:
     assert statuses == ["active", "completed"]
     cancelled = arena.contests.get(few)
     assert cancelled is None or cancelled.contest.status == "cancelled"
+
+
+async def test_channels_of_users_who_left_are_forgotten(arena: Arena) -> None:
+    one = await arena.contest()
+    before = len(arena.hub.channels)
+    conn, outlet = await arena.come(VIEWER)
+    await ask(conn, outlet, type="join_contest_room", contestId=one)
+    (error,) = await ask(conn, outlet, type="subscribe", channel="user.ViewerWa11et.more")
+    assert error["code"] == "UNKNOWN_CHANNEL"
+    conn.closed(1006, "")
+    await arena.turn(61)
+    names = {channel.label for channel in arena.hub.channels}
+    assert not [name for name in names if name.startswith(("user.", "participant."))]
+    assert len(arena.hub.channels) <= before + 3

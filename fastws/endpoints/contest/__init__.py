@@ -30,6 +30,10 @@ FIGURES_SECONDS: Final = 2.0
 """Seconds between two messages on ``admin.contests``."""
 
 
+SWEEP_SECONDS: Final = 60.0
+"""Seconds between two looks for users' channels that nobody follows."""
+
+
 class SetContestStatus(OfContest):
     """``set_contest_status``: begin, end or cancel a contest before its time."""
 
@@ -70,7 +74,7 @@ class Contest(Attending):
         self._flush_ms = config.leaderboard_ms
         self._changes: list[tuple[Entry | None, Entry | None]] = []
         self._told: dict[int, int] = {}  # tick of the board that outsiders were told
-        self._listed_at = self._figures_at = 0.0
+        self._listed_at = self._figures_at = self._swept_at = 0.0
         contests.on_changed.append(self.changed)
 
     def welcome(self, conn: Connection) -> Reply:
@@ -132,6 +136,10 @@ class Contest(Attending):
         if now - self._figures_at >= FIGURES_SECONDS:
             self._figures_at = now
             await self._publish("admin.contests", "contest_rooms", {"rooms": self.figures()})
+        if now - self._swept_at >= SWEEP_SECONDS:
+            self._swept_at = now
+            for kind in ("user", "participant"):
+                self.hub.drop_idle(f"{self.path}/{kind}.")
 
     async def _publish(self, label: str, type_: str, fields: dict[str, Any]) -> None:
         """To a stream that somebody has followed; the others have nothing to resume."""

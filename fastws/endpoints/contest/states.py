@@ -24,6 +24,8 @@ LABEL: Final = re.compile(
     r"(?P<kind>contest|leaderboard|chat|public\.contest|participant\.(?P<wallet>[^.]+))\."
     r"(?P<id>[1-9][0-9]{0,9})"
 )
+OWN: Final = re.compile(r"user\.[^.]+")
+
 LARGEST: Final = 2**31 - 1
 """The largest id of a contest."""
 
@@ -80,7 +82,7 @@ class States(Endpoint):
     def channel(self, label: str) -> Channel | None:
         """Streams and the leaderboard of a contest; the list; one's own; the administrators'."""
         name = f"{self.path}/{label}"
-        if label in ("public.contests", "admin.contests") or label.startswith("user."):
+        if label in ("public.contests", "admin.contests") or OWN.fullmatch(label):
             return self.hub.stream(name)
         named = self.named(label)
         if named is None:
