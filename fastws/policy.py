@@ -14,7 +14,15 @@ from typing import Final
 from fastws.errors import Close, Code, Denied, WireError
 from fastws.identity import Identity, Role
 
-__all__ = ["LONGEST_NAME", "check_name", "has_role", "may_run", "may_subscribe", "refusal"]
+__all__ = [
+    "LONGEST_NAME",
+    "check_name",
+    "has_role",
+    "is_admin",
+    "may_run",
+    "may_subscribe",
+    "refusal",
+]
 
 LONGEST_NAME: Final = 128
 """Bytes of the longest channel name."""
@@ -27,16 +35,21 @@ def has_role(identity: Identity, role: Role) -> bool:
     return identity.role is not None and identity.role.level >= role.level
 
 
+def is_admin(identity: Identity) -> bool:
+    """Whether the identity has the role of an administrator, or a higher one."""
+    return has_role(identity, Role.ADMIN)
+
+
 def _own(identity: Identity, match: re.Match[str]) -> bool:
     return match["wallet"] == identity.wallet
 
 
 def _own_or_admin(identity: Identity, match: re.Match[str]) -> bool:
-    return _own(identity, match) or has_role(identity, Role.ADMIN)
+    return _own(identity, match) or is_admin(identity)
 
 
 def _admin(identity: Identity, match: re.Match[str]) -> bool:
-    return has_role(identity, Role.ADMIN)
+    return is_admin(identity)
 
 
 def _superadmin(identity: Identity, match: re.Match[str]) -> bool:

@@ -101,13 +101,15 @@ class Login(HttpUser):
     """Whoever logs in through the development door and gets a token."""
 
     abstract = True
+    endpoint = ""
 
-    def log_in(self) -> None:
+    def on_start(self) -> None:
         self.wallet = "".join(random.choices(ALPHABET, k=43))
         self.client.post(
             "/api/auth/dev-login",
             json={"secret": SECRET.read_text().strip(), "wallet_address": self.wallet},
         )
+        self.socket = LoadSocket(self.environment, self.host, self.endpoint, self.token())
 
     def token(self) -> str:
         return str(self.client.get("/api/auth/token").json()["token"])
@@ -119,12 +121,9 @@ class Login(HttpUser):
 class LoggedIn(Login):
     """Logs in and watches the system status."""
 
+    endpoint = "monitor"
     weight = 5
     wait_time = between(2, 8)
-
-    def on_start(self) -> None:
-        self.log_in()
-        self.socket = LoadSocket(self.environment, self.host, "monitor", self.token())
 
     @task(5)
     def status(self) -> None:
@@ -142,12 +141,12 @@ class LoggedIn(Login):
 class Chatter(Login):
     """Joins the room of a contest, says something now and then, looks at the leaderboard."""
 
+    endpoint = "contest"
     weight = 5
     wait_time = between(4, 9)
 
     def on_start(self) -> None:
-        self.log_in()
-        self.socket = LoadSocket(self.environment, self.host, "contest", self.token())
+        super().on_start()
         answer = self.socket.ask("get_all_contests")
         contests = answer["data"] if answer else []
         self.contest = contests[0]["id"] if contests else "1"
@@ -190,12 +189,9 @@ class Spectator(HttpUser):
 class Operator(Login):
     """Watches circuit breakers and asks about one."""
 
+    endpoint = "circuit-breaker"
     weight = 1
     wait_time = between(3, 10)
-
-    def on_start(self) -> None:
-        self.log_in()
-        self.socket = LoadSocket(self.environment, self.host, "circuit-breaker", self.token())
 
     @task
     def look(self) -> None:

@@ -23,7 +23,7 @@ from fastws.config import LimitsConfig
 from fastws.connection.limits import Allowance
 from fastws.errors import Close, CloseCode, WireError
 from fastws.hub import Subscription
-from fastws.identity import Identity
+from fastws.identity import Author, Identity
 from fastws.metrics import Stats
 from fastws.wire import Reply
 
@@ -264,6 +264,11 @@ class Connection:
         """Wait until everything received so far has been handled."""
         while self._pump is not None:
             await asyncio.wait([self._pump])
+
+    @property
+    def author(self) -> Author:
+        """Who does what is asked here, as the audit keeps it; `Denied` when that is nobody."""
+        return Author.of(self.identity, self.peer.address, self.peer.user_agent)
 
     @property
     def line(self) -> Line:

@@ -165,9 +165,12 @@ class Breakers:
         self, name: str, layer: Layer, details: str = "", check: Check | None = None
     ) -> Breaker:
         """A new service of ours; the breaker guards it from now on."""
-        breaker = Breaker(name, self._config, clock=self._clock, monotonic=self._monotonic)
+        breaker = self._breaker(name)
         self.watch(Service(breaker, layer, details, check))
         return breaker
+
+    def _breaker(self, name: str) -> Breaker:
+        return Breaker(name, self._config, clock=self._clock, monotonic=self._monotonic)
 
     def watch(self, service: Service) -> None:
         """Tell of a service and its breaker from now on."""
@@ -299,8 +302,11 @@ class Breakers:
             service = self._services.get(stored.service)
             if stored.state not in COLOURS or (service is not None and service.own):
                 continue
-            if service is None:
-                service = self._reported(stored.service, None)
+            try:
+                service = service or self._reported(stored.service, None)
+            except WireError as error:
+                log.warning("breaker.state_refused", service=stored.service, reason=error.message)
+                continue
             service.breaker.adopt(cast("State", stored.state), "as it says itself")
 
     async def check_all(self) -> None:
@@ -345,9 +351,11 @@ class Breakers:
     # ── what others report ──────────────────────────────────────────────────────────────
 
     def _reported(self, name: str, layer: Layer | None) -> Service:
-        """A service that is not asked from here."""
-        breaker = Breaker(name, self._config, clock=self._clock, monotonic=self._monotonic)
-        made = Service(breaker, layer or "infrastructure", "reported by itself", own=False)
+        """A new service that is not asked from here. `WireError` when there are too many."""
+        if len(self._services) >= MOST:
+            raise WireError("INVALID_SERVICE", "There are too many services")
+        layer = layer or "infrastructure"
+        made = Service(self._breaker(name), layer, "reported by itself", own=False)
         self.watch(made)
         return made
 
@@ -358,11 +366,7 @@ class Breakers:
 
         Raises `WireError` ``INVALID_SERVICE`` when it is one of ours, or there are too many.
         """
-        service = self._services.get(name)
-        if service is None:
-            if len(self._services) >= MOST:
-                raise WireError("INVALID_SERVICE", "There are too many services")
-            service = self._reported(name, layer)
+        service = self._services.get(name) or self._reported(name, layer)
         if service.own:
             raise WireError("INVALID_SERVICE", f"{name} is watched from here")
         if layer is not None:

@@ -6,33 +6,17 @@ Owns the rules of these changes. That they act on open connections is others' bu
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from fastws.errors import Code, Denied, StoreUnavailable, WireError
-from fastws.identity import Identity, Role
+from fastws.errors import Denied, StoreUnavailable, WireError
+from fastws.identity import Author, Role
 from fastws.store.audit import Audit
 from fastws.store.pool import Database
 from fastws.store.users import Standing, Users
 
-__all__ = ["Author", "People"]
+__all__ = ["People"]
 
 NOT_ALLOWED: Final = "NOT_ALLOWED"
-
-
-class Author(NamedTuple):
-    """Who changes something, as the audit keeps it."""
-
-    wallet: str
-    role: Role
-    address: str | None = None
-    user_agent: str | None = None
-
-    @classmethod
-    def of(cls, identity: Identity, address: str, user_agent: str) -> Author:
-        """Who says something over a socket; nobody changes anything unnamed."""
-        if identity.wallet is None or identity.role is None:
-            raise Denied("This needs a login", Code.UNAUTHORIZED)
-        return cls(identity.wallet, identity.role, address or None, user_agent or None)
 
 
 class People:

@@ -21,7 +21,7 @@ from fastws import policy, wire
 from fastws._core.table import Column, Table
 from fastws.errors import StoreUnavailable, WireError
 from fastws.hub import Channel, Hub
-from fastws.identity import Identity, Role
+from fastws.identity import Identity
 from fastws.store.audit import Audit
 from fastws.store.pool import Database
 from fastws.store.settings import Setting, Settings
@@ -108,7 +108,7 @@ class SettingsBook:
 
     def may_read(self, identity: Identity, key: str) -> bool:
         """Whether this identity may read it: admins all, others what is public."""
-        return self.is_public(key) or policy.has_role(identity, Role.ADMIN)
+        return self.is_public(key) or policy.is_admin(identity)
 
     def get(self, key: str) -> Setting | None:
         """A setting for the server's own use."""
@@ -138,7 +138,7 @@ class SettingsBook:
 
     def category_label(self, identity: Identity, category: str) -> str:
         """The channel of a category's updates as far as this identity may read them."""
-        if policy.has_role(identity, Role.ADMIN):
+        if policy.is_admin(identity):
             return f"category.{category}"
         return f"public.category.{category}"
 
@@ -146,7 +146,7 @@ class SettingsBook:
         """Whether the identity may follow a channel of ``system-settings``."""
         kind, _, key = label.partition(".")
         return (
-            policy.has_role(identity, Role.ADMIN)
+            policy.is_admin(identity)
             or (kind == "setting" and self.is_public(key))
             or label.startswith("public.category.")
         )

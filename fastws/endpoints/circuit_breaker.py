@@ -10,11 +10,11 @@ from msgspec import UNSET, Meta, UnsetType, to_builtins
 from fastws import policy
 from fastws.connection import Connection
 from fastws.domain.breakers import LAYERS, Breakers, Service
-from fastws.domain.people import Author, People
+from fastws.domain.people import People
 from fastws.endpoint import Base, Endpoint, command
 from fastws.errors import WireError
 from fastws.hub import Channel
-from fastws.identity import Role
+from fastws.identity import Author, Role
 from fastws.store.breakers import Incident
 from fastws.store.pool import Database
 from fastws.wire import Message, Reply, iso
@@ -66,7 +66,7 @@ class CircuitBreaker(Endpoint):
 
     def welcome(self, conn: Connection) -> Reply:
         """What this client may do, and what there is."""
-        admin = _is_admin(conn)
+        admin = policy.is_admin(conn.identity)
         return Reply(
             "welcome",
             message="Circuit Breaker WebSocket Connected",
@@ -111,7 +111,10 @@ class CircuitBreaker(Endpoint):
     # ── what is shown ───────────────────────────────────────────────────────────────────
 
     def _item(self, conn: Connection, service: Service) -> dict[str, Any]:
-        return {**service.shown(config=_is_admin(conn)), "timestamp": iso(self.clock())}
+        return {
+            **service.shown(config=policy.is_admin(conn.identity)),
+            "timestamp": iso(self.clock()),
+        }
 
     def _all(self, conn: Connection) -> Reply:
         services = sorted(self._breakers, key=lambda service: service.name)
@@ -157,7 +160,7 @@ class CircuitBreaker(Endpoint):
     async def health_check(self, conn: Connection, msg: OfService) -> Reply:
         """Ask a service now, whoever reports it otherwise."""
         service = self._service(msg.service)
-        author = _author(conn)
+        author = conn.author
         healthy = await self._breakers.check(service)
         details = {"service": service.name, "healthy": healthy}
         await self._people.record_when_possible(author, "health_check", **details)
@@ -175,7 +178,7 @@ class CircuitBreaker(Endpoint):
     async def reset_circuit_breaker(self, conn: Connection, msg: OfService) -> Reply:
         """Close a breaker by hand."""
         service = self._service(msg.service)
-        author = _author(conn)
+        author = conn.author
         before = service.breaker.state
         details = {"service": service.name, "before": before}
         await self._people.record_when_possible(author, "reset_circuit_breaker", **details)
@@ -199,7 +202,7 @@ class CircuitBreaker(Endpoint):
     async def update_config(self, conn: Connection, msg: UpdateConfig) -> Reply:
         """Change that; it stays over restarts."""
         service = self._service(msg.service)
-        author = _author(conn)
+        author = conn.author
         async with self._database.transaction() as connection:
             config = await self._breakers.configure(connection, service, msg.config)
             made = to_builtins(config)
@@ -214,14 +217,6 @@ class CircuitBreaker(Endpoint):
         name = None if msg.service is UNSET else self._service(msg.service).name
         found = await self._breakers.incidents(name, msg.limit)
         return Reply("service:incidents", incidents=[_incident(one) for one in found])
-
-
-def _is_admin(conn: Connection) -> bool:
-    return policy.has_role(conn.identity, Role.ADMIN)
-
-
-def _author(conn: Connection) -> Author:
-    return Author.of(conn.identity, conn.peer.address, conn.peer.user_agent)
 
 
 def _by(author: Author) -> dict[str, str]:

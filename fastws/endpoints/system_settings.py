@@ -68,7 +68,7 @@ class SystemSettings(Endpoint):
         return Reply(
             "welcome",
             message="Connected to System Settings WebSocket",
-            canWrite=policy.has_role(conn.identity, Role.ADMIN),
+            canWrite=policy.is_admin(conn.identity),
         )
 
     async def opening(self, conn: Connection, labels: Collection[str]) -> None:

@@ -7,6 +7,7 @@ formats of wire.md A1 and A2; it knows no sockets and no HTTP library.
 from fastws.identity.authority import Authority, Login
 from fastws.identity.credentials import (
     ANONYMOUS,
+    Author,
     Credential,
     Identity,
     Role,
@@ -19,6 +20,7 @@ from fastws.identity.tokens import Claims, Tokens
 
 __all__ = [
     "ANONYMOUS",
+    "Author",
     "Authority",
     "Claims",
     "Credential",

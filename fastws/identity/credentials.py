@@ -8,8 +8,11 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
+from fastws.errors import Code, Denied
+
 __all__ = [
     "ANONYMOUS",
+    "Author",
     "Credential",
     "Identity",
     "Role",
@@ -59,6 +62,22 @@ class Identity(Struct, frozen=True):
 
 
 ANONYMOUS: Final = Identity()
+
+
+class Author(NamedTuple):
+    """Who changes something, as the audit keeps it."""
+
+    wallet: str
+    role: Role
+    address: str | None = None
+    user_agent: str | None = None
+
+    @classmethod
+    def of(cls, identity: Identity, address: str, user_agent: str) -> Author:
+        """Who says something over a socket; `Denied` to nobody: no change is unnamed."""
+        if identity.wallet is None or identity.role is None:
+            raise Denied("This needs a login", Code.UNAUTHORIZED)
+        return cls(identity.wallet, identity.role, address or None, user_agent or None)
 
 
 class Credential(NamedTuple):

@@ -16,7 +16,7 @@ from fastws.pages.answers import AUTH_BODY, json, limited, read_object, world
 from fastws.pages.deps import Deps
 from fastws.store.users import User
 
-__all__ = ["Auth", "same"]
+__all__ = ["COOKIE", "Auth", "same"]
 
 log = structlog.get_logger()
 

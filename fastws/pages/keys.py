@@ -9,7 +9,7 @@ from aiohttp import web
 
 from fastws import policy
 from fastws.errors import AuthError
-from fastws.identity import Credential, Role
+from fastws.identity import Credential
 from fastws.pages.answers import Refused
 from fastws.pages.auth import Auth, same
 from fastws.pages.deps import Deps
@@ -51,6 +51,6 @@ class ServiceKeys:
             log.warning("auth.failed", source="service_key", reason="bad_key")
             raise AuthError("Invalid service key", "bad_key")
         identity = await self._authority.identify(Credential("header", bearer))
-        if not policy.has_role(identity, Role.ADMIN):
+        if not policy.is_admin(identity):
             raise Refused(403, "Forbidden")
         return identity.wallet or ""

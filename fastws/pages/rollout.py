@@ -17,7 +17,9 @@ from msgspec import Meta, Struct
 
 from fastws._core.limiter import Buckets
 from fastws.errors import AuthError, Unavailable
-from fastws.pages.answers import Refused, json, read_object, world
+from fastws.identity.addresses import address_key
+from fastws.pages.answers import Refused, json, limited, read_object, world
+from fastws.pages.auth import COOKIE
 from fastws.pages.deps import Deps
 
 __all__ = ["RolloutPages"]
@@ -25,7 +27,6 @@ __all__ = ["RolloutPages"]
 log = structlog.get_logger()
 
 BODY: Final = 16 * 1024
-COOKIE: Final = "session"
 PER_MINUTE, AT_ONCE = 120, 60
 
 Name = Annotated[str, Meta(max_length=64)]
@@ -74,10 +75,7 @@ class RolloutPages:
 
     def _charge(self, request: web.Request) -> str:
         address = world(request).peer_of(request).address
-        wait = self._asked.take(address, self._clock())
-        if wait:
-            seconds = str(max(1, wait // 1000))
-            raise Refused(429, "Too many requests", {"Retry-After": seconds})
+        limited(self._asked.take(address_key(address), self._clock()))
         return address
 
     async def flags(self, request: web.Request) -> web.Response:

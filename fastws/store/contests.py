@@ -72,7 +72,8 @@ class Standing(Struct, frozen=True):
 
 
 class ContestRows:
-    """Questions about contests. Writers hand in the connection of their transaction."""
+    """Questions about contests. Transactions hand in their connection: asking for another while
+    they hold one, as many as the pool has would wait for each other."""
 
     NOTIFIED = "fastws_contests"
     """Notification channel: ids, one a line; empty means read everything."""
@@ -94,7 +95,9 @@ class ContestRows:
         sql = f"SELECT {_COLUMNS} FROM contests WHERE id = ANY($1)"  # noqa: S608 - constant
         return [_contest(row) for row in await self._database.fetch(sql, list(ids))]
 
-    async def participants(self, ids: Iterable[int]) -> dict[int, list[Participant]]:
+    async def participants(
+        self, ids: Iterable[int], connection: Any = None
+    ) -> dict[int, list[Participant]]:
         """Who takes part, by contest, first come first."""
         asked = list(ids)
         sql = """
@@ -104,12 +107,12 @@ class ContestRows:
             WHERE p.contest_id = ANY($1) ORDER BY p.entry_time, p.wallet_address
         """
         found: dict[int, list[Participant]] = {contest: [] for contest in asked}
-        for row in await self._database.fetch(sql, asked):
+        for row in await (connection or self._database).fetch(sql, asked):
             contest, *fields = row.values()
             found[contest].append(Participant(*fields))
         return found
 
-    async def holdings(self, ids: Iterable[int]) -> dict[int, Holdings]:
+    async def holdings(self, ids: Iterable[int], connection: Any = None) -> dict[int, Holdings]:
         """What participants bought, by contest."""
         asked = list(ids)
         sql = """
@@ -117,7 +120,9 @@ class ContestRows:
             FROM fastws_contest_holdings WHERE contest_id = ANY($1)
         """
         found: dict[int, Holdings] = {contest: {} for contest in asked}
-        for contest, wallet, address, quantity in await self._database.fetch(sql, asked):
+        for contest, wallet, address, quantity in await (connection or self._database).fetch(
+            sql, asked
+        ):
             found[contest].setdefault(wallet, {})[address] = quantity
         return found
 
@@ -190,17 +195,6 @@ class ContestRows:
         ]
         if rows:
             await connection.execute(sql, contest, *map(list, zip(*rows, strict=True)))
-
-    async def held(self, connection: Any, contest: int) -> Holdings:
-        """`holdings` of one contest, within a transaction."""
-        sql = """
-            SELECT wallet_address, token_address, quantity
-            FROM fastws_contest_holdings WHERE contest_id = $1
-        """
-        found: Holdings = {}
-        for wallet, address, quantity in await connection.fetch(sql, contest):
-            found.setdefault(wallet, {})[address] = quantity
-        return found
 
     async def end(self, connection: Any, contest: int, standings: list[Standing]) -> bool:
         """Store the final standings; False if they were stored already."""

@@ -10,15 +10,16 @@ from msgspec import UNSET
 from fastws._core.table import Table
 from fastws.domain.market import COLUMNS, Market, Token
 from fastws.domain.market.notices import Notices
-from fastws.domain.market.whitelist import Author, Whitelist
+from fastws.domain.market.whitelist import Whitelist
 from fastws.errors import WireError
+from fastws.identity import Author, Role
 from fastws.store.audit import Audit
 from fastws.store.pool import Database
 from fastws.store.whitelist import Entry, WhitelistRows
 from tests.fakes import Clock
 
 MINT = "So11111111111111111111111111111111111111112"
-ADMIN = Author("admin1", "203.0.113.7", "console")
+ADMIN = Author("admin1", Role.ADMIN, "203.0.113.7", "console")
 AS_IT_IS = {"symbol": UNSET, "name": UNSET, "decimals": UNSET, "image_url": UNSET}
 
 
@@ -58,7 +59,7 @@ async def test_added_edited_removed_and_each_is_in_the_audit(world: World) -> No
     assert world.market.resolve("SOL") == MINT
     edited = await world.whitelist.edit(ADMIN, MINT, 1, **{**AS_IT_IS, "name": "Solana"})
     assert (edited.version, edited.name, edited.decimals) == (2, "Solana", 9)
-    removed = await world.whitelist.remove(Author("admin2"), MINT, 2)
+    removed = await world.whitelist.remove(Author("admin2", Role.ADMIN), MINT, 2)
     assert (removed.version, removed.listed) == (3, False)
     assert world.market.resolve("SOL") is None
     assert await world.actions() == [

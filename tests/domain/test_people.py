@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from fastws.domain.people import Author, People
+from fastws.domain.people import People
 from fastws.errors import WireError
-from fastws.identity import Role
+from fastws.identity import Author, Role
 from fastws.store.audit import Audit
 from fastws.store.pool import Database
 from fastws.store.users import Users

@@ -95,6 +95,14 @@ async def receive(ws: websockets.ClientConnection, *types: str) -> dict[str, Any
                 return frame
 
 
+async def say(
+    ws: websockets.ClientConnection, type_: str, answer: str, **fields: Any
+) -> dict[str, Any]:
+    """Send a message and read on to its answer."""
+    await ws.send(json.dumps({"type": type_, **fields}))
+    return await receive(ws, answer)
+
+
 async def token_of(server: Server, wallet: str = demo.USER) -> str:
     rooms = server.rooms
     return await demo.token_for(wallet, rooms.authority, rooms.tokens)

@@ -9,14 +9,7 @@ from typing import Any
 import websockets
 
 from fastws.server import demo
-from tests.server.conftest import bearer, place, receive, serving, token_of, until
-
-Socket = websockets.ClientConnection
-
-
-async def say(ws: Socket, type_: str, answer: str, **fields: Any) -> dict[str, Any]:
-    await ws.send(json.dumps({"type": type_, **fields}))
-    return await receive(ws, answer)
+from tests.server.conftest import bearer, place, receive, say, serving, token_of, until
 
 
 async def make_contest(database: Any, seconds: float = 3600) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -11,15 +10,9 @@ import websockets
 from fastws.client.followed import Followed
 from fastws.server import demo
 from fastws.store.holdings import HoldingRows
-from tests.server.conftest import bearer, place, receive, serving, token_of, until
+from tests.server.conftest import bearer, place, receive, say, serving, token_of, until
 
-Socket = websockets.ClientConnection
 MINT = "So11111111111111111111111111111111111111112"
-
-
-async def say(ws: Socket, type_: str, answer: str, **fields: Any) -> dict[str, Any]:
-    await ws.send(json.dumps({"type": type_, **fields}))
-    return await receive(ws, answer)
 
 
 async def test_what_an_administrator_lists_everybody_sees_also_after_a_restart(

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
-from typing import Any
 
 import websockets
 
 from fastws.domain.market import TokenPatch
 from fastws.server import Server, demo
-from tests.server.conftest import bearer, place, receive, serving, token_of, until
-
-Socket = websockets.ClientConnection
-
-
-async def say(ws: Socket, type_: str, answer: str, **fields: Any) -> dict[str, Any]:
-    await ws.send(json.dumps({"type": type_, **fields}))
-    return await receive(ws, answer)
+from tests.server.conftest import bearer, place, receive, say, serving, token_of, until
 
 
 async def publish(server: Server, price: str) -> None:

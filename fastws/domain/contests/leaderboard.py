@@ -7,14 +7,14 @@ comes first, then who entered first, then the lesser wallet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
 from fastws._core.table import Column, Table
 from fastws.domain.contests.book import Contests, Entry
 from fastws.hub import Hub
-from fastws.store.contests import Standing
+from fastws.store.contests import Participant, Standing
 
 __all__ = ["CASH", "COLUMNS", "Board", "Leaderboards", "standings", "worth"]
 
@@ -66,13 +66,18 @@ def standings(
             for address, quantity in held.items()
             if (cost := costs[address]) is not None
         )
-    order = sorted(
-        values, key=lambda wallet: (-values[wallet], entry.participants[wallet].entry_time, wallet)
-    )
     return [
         Standing(wallet, rank, Decimal(values[wallet]).scaleb(-UNITS))
-        for rank, wallet in enumerate(order, 1)
+        for rank, wallet in ranked(values, entry.participants)
     ]
+
+
+def ranked(
+    values: Mapping[str, int], people: Mapping[str, Participant]
+) -> Iterator[tuple[int, str]]:
+    """Ranks from 1, and whose they are."""
+    order = sorted(values, key=lambda one: (-values[one], people[one].entry_time, one))
+    return enumerate(order, 1)
 
 
 class Board:
@@ -153,10 +158,8 @@ class Board:
             self._rank()
 
     def _rank(self) -> None:
-        values, people = self._values, self.entry.participants
-        order = sorted(values, key=lambda one: (-values[one], people[one].entry_time, one))
-        for rank, wallet in enumerate(order, 1):
-            self._show(wallet, rank, values[wallet])
+        for rank, wallet in ranked(self._values, self.entry.participants):
+            self._show(wallet, rank, self._values[wallet])
 
     def _show(self, wallet: str, rank: int, value: int) -> None:
         if self._shown.get(wallet) == (rank, value):
@@ -170,10 +173,7 @@ class Board:
 
 
 class Leaderboards:
-    """The boards of the contests at hand, over the token table ``tokens``.
-
-    Its turn is taken right after the prices are sealed, every ``period`` seconds.
-    """
+    """The boards of the contests at hand, over the token table ``tokens``."""
 
     def __init__(
         self, hub: Hub, contests: Contests, tokens: Table, flush_ms: int, epoch: int

@@ -111,8 +111,9 @@ class Lifecycle:
         await self._rows.buy(connection, contest.id, bought(balances, weights, self._price))
 
     async def _complete(self, connection: Any, contest: Contest) -> None:
-        people = (await self._rows.participants([contest.id]))[contest.id]
-        held = await self._rows.held(connection, contest.id)
+        ids = [contest.id]
+        people = (await self._rows.participants(ids, connection))[contest.id]
+        held = (await self._rows.holdings(ids, connection))[contest.id]
         final = standings(Entry(contest, people), held, self._price)
         if not await self._rows.end(connection, contest.id, final):
             raise WireError("INVALID_TRANSITION", "Its standings are stored already")

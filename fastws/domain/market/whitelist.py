@@ -7,7 +7,7 @@ row in ``admin_logs``, before it has any effect.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 from msgspec import UNSET, structs
@@ -15,23 +15,16 @@ from msgspec import UNSET, structs
 from fastws.domain.market.book import Market
 from fastws.domain.market.tokens import Token
 from fastws.errors import WireError
+from fastws.identity import Author
 from fastws.store.audit import Audit
 from fastws.store.pool import Database
 from fastws.store.whitelist import Entry, WhitelistRows
 
-__all__ = ["Author", "Whitelist"]
+__all__ = ["Whitelist"]
 
 log = structlog.get_logger()
 
 SET: Final = ("symbol", "name", "decimals", "image_url")
-
-
-class Author(NamedTuple):
-    """Who changes it, as the audit keeps it."""
-
-    wallet: str
-    address: str | None = None
-    user_agent: str | None = None
 
 
 class Whitelist:

@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from fastws.connection import Connection
-from fastws.domain.people import Author, People
+from fastws.domain.people import People
 from fastws.endpoint import Endpoint
 from fastws.hub import Channel
+from fastws.identity import Author
 
-__all__ = ["AUDIT", "Audited", "author_of"]
+__all__ = ["AUDIT", "Audited"]
 
 AUDIT: Final = "admin.audit"
-
-
-def author_of(conn: Connection) -> Author:
-    """Who did something, as the audit keeps it."""
-    return Author.of(conn.identity, conn.peer.address, conn.peer.user_agent)
 
 
 class Audited(Endpoint):
@@ -34,7 +30,7 @@ class Audited(Endpoint):
 
     async def record(self, conn: Connection, action: str, **details: Any) -> None:
         """Write down what is done, and tell the others."""
-        author = author_of(conn)
+        author = conn.author
         await self._people.record(author, action, **details)
         await self.announce_action(author, action, **details)
 

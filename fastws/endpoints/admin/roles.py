@@ -8,10 +8,9 @@ from msgspec import Meta
 
 from fastws.connection import Connection
 from fastws.connection.standing import Standing
-from fastws.domain.people import Author
 from fastws.endpoint import command
-from fastws.endpoints.admin.audited import Audited, author_of
-from fastws.identity import Role
+from fastws.endpoints.admin.audited import Audited
+from fastws.identity import Author, Role
 from fastws.wire import Message, Reply, iso
 
 __all__ = ["Roles"]
@@ -56,7 +55,7 @@ class Roles(Audited):
     @command("ban", role=Role.ADMIN, invalid="INVALID_REQUEST")
     async def ban(self, conn: Connection, msg: Ban) -> Reply:
         """Refuse a user from now on and close what he has open (4403)."""
-        author = author_of(conn)
+        author = conn.author
         await self._people.ban(author, msg.wallet, msg.reason)
         await self._took_place(author, "ban", msg.wallet, reason=msg.reason)
         return Reply("banned", wallet=msg.wallet)
@@ -64,7 +63,7 @@ class Roles(Audited):
     @command("unban", role=Role.ADMIN, invalid="INVALID_REQUEST")
     async def unban(self, conn: Connection, msg: OfWallet) -> Reply:
         """Let a user in again."""
-        author = author_of(conn)
+        author = conn.author
         await self._people.unban(author, msg.wallet)
         await self._took_place(author, "unban", msg.wallet)
         return Reply("unbanned", wallet=msg.wallet)
@@ -72,7 +71,7 @@ class Roles(Audited):
     @command("set_role", role=Role.SUPERADMIN, invalid="INVALID_REQUEST")
     async def set_role(self, conn: Connection, msg: SetRole) -> Reply:
         """Give a user a role; what he has open goes on with what it allows."""
-        author = author_of(conn)
+        author = conn.author
         await self._people.set_role(author, msg.wallet, Role(msg.role))
         await self._took_place(author, "set_role", msg.wallet, role=msg.role)
         return Reply("role_set", wallet=msg.wallet, role=msg.role)

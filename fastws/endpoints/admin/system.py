@@ -15,7 +15,7 @@ from fastws.domain.rollout import Rollout
 from fastws.domain.settings import SettingsBook
 from fastws.domain.status import MAINTENANCE
 from fastws.endpoint import command
-from fastws.endpoints.admin.audited import Audited, author_of
+from fastws.endpoints.admin.audited import Audited
 from fastws.errors import Close, WireError
 from fastws.identity import Role
 from fastws.store.flags import Flag
@@ -115,7 +115,7 @@ class System(Audited):
         await self._controls.settings.update(
             key, value, description, conn.identity, address=peer.address, user_agent=peer.user_agent
         )
-        await self.announce_action(author_of(conn), "update_setting", key=key, value=value)
+        await self.announce_action(conn.author, "update_setting", key=key, value=value)
 
     @command("announce", role=Role.ADMIN, invalid="INVALID_REQUEST")
     async def announce(self, conn: Connection, msg: Announce) -> Reply:
@@ -165,7 +165,7 @@ class System(Audited):
         return Reply("flag_set", flag=_shape(flag))
 
     async def _put(self, conn: Connection, action: str, flag: Flag) -> None:
-        author, flags = author_of(conn), self._controls.flags
+        author, flags = conn.author, self._controls.flags
         details = _shape(flag)
         async with self._controls.database.transaction() as connection:
             await flags.put(connection, flag, author.wallet)

@@ -18,7 +18,7 @@ from fastws.domain.people import People
 from fastws.endpoint import Base, command
 from fastws.endpoints.contest import shapes
 from fastws.endpoints.contest.attending import Attending
-from fastws.endpoints.contest.states import MISSING_ID, OfContest, author_of
+from fastws.endpoints.contest.states import MISSING_ID, OfContest
 from fastws.hub import Stream
 from fastws.identity import Role
 from fastws.store.pool import Database
@@ -101,7 +101,7 @@ class Contest(Attending):
     @command("set_contest_status", role=Role.ADMIN, invalid=MISSING_ID)
     async def set_contest_status(self, conn: Connection, msg: SetContestStatus) -> Reply:
         """Begin, end or cancel a contest now."""
-        contest, author = self.find(conn, msg).contest.id, author_of(conn)
+        contest, author = self.find(conn, msg).contest.id, conn.author
         async with self._database.transaction() as connection:
             before = await self._lifecycle.become(connection, contest, msg.status)
             details = {"contest_id": contest, "before": before, "status": msg.status}

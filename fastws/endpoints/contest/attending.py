@@ -14,7 +14,7 @@ from fastws.domain.contests.rooms import GRACE_SECONDS
 from fastws.endpoint import command
 from fastws.endpoints.contest import shapes
 from fastws.endpoints.contest.chatting import Chatting
-from fastws.endpoints.contest.states import MISSING_ID, OfContest, author_of
+from fastws.endpoints.contest.states import MISSING_ID, OfContest
 from fastws.errors import Denied, WireError
 from fastws.hub import Subscription
 from fastws.identity import Role
@@ -51,7 +51,7 @@ class Attending(Chatting):
         """Enter the room of a contest: its channels, its state, and what was said last."""
         entry = self.find(conn, msg)
         contest, wallet = entry.contest.id, conn.identity.wallet
-        admin = policy.has_role(conn.identity, Role.ADMIN)
+        admin = policy.is_admin(conn.identity)
         if wallet is None or not (admin or entry.admits(wallet)):
             raise Denied("This room is for its participants")
         labels = [f"{kind}.{contest}" for kind in ("contest", "leaderboard", "chat")]
@@ -109,7 +109,7 @@ class Attending(Chatting):
         room = self._rooms.get(contest)
         if wallet is None or room is None or not room.has(conn.id, wallet):
             raise WireError("NOT_IN_ROOM", "You must join the contest room first")
-        author = author_of(conn)
+        author = conn.author
         details = {"contest_id": contest, "visibility": msg.visibility}
         await self._people.record(author, "set_admin_presence", None, **details)
         room.show(wallet, msg.visibility == "visible")
@@ -146,10 +146,10 @@ class Attending(Chatting):
             if entry is None or room is None or self._outside(conn, entry):
                 self._leave(conn, contest)
             elif conn.identity.wallet is not None:
-                room.join(conn.id, _guest(conn, entry), visible=not _is_admin(conn))
+                room.join(conn.id, _guest(conn, entry), visible=not policy.is_admin(conn.identity))
 
     def _outside(self, conn: Connection, entry: Entry) -> bool:
-        return not (_is_admin(conn) or entry.admits(conn.identity.wallet))
+        return not (policy.is_admin(conn.identity) or entry.admits(conn.identity.wallet))
 
     def _leave(self, conn: Connection, contest: int, until: float = 0.0) -> None:
         _joined(conn).discard(contest)
@@ -170,15 +170,15 @@ class Attending(Chatting):
             room.sort(entry.participants)
 
 
-def _is_admin(conn: Connection) -> bool:
-    return policy.has_role(conn.identity, Role.ADMIN)
-
-
 def _guest(conn: Connection, entry: Entry) -> Guest:
     identity = conn.identity
     participates = identity.wallet in entry.participants
     kind: Literal["participant", "spectator", "admin"] = (
-        "admin" if _is_admin(conn) else "participant" if participates else "spectator"
+        "admin"
+        if policy.is_admin(conn.identity)
+        else "participant"
+        if participates
+        else "spectator"
     )
     nickname = identity.nickname
     if identity.wallet in entry.participants:

@@ -12,7 +12,7 @@ from fastws.domain.contests import Chat, Entry
 from fastws.domain.contests.chat import LONGEST, clean, frame, label_of, shown
 from fastws.domain.people import People
 from fastws.endpoint import command
-from fastws.endpoints.contest.states import MISSING_ID, OfContest, States, author_of
+from fastws.endpoints.contest.states import MISSING_ID, OfContest, States
 from fastws.errors import Code, Denied, WireError
 from fastws.hub import Channel
 from fastws.identity import Role
@@ -147,7 +147,7 @@ class Chatting(States):
     @command("delete_chat_message", role=Role.ADMIN, invalid=MISSING_ID)
     async def delete_chat_message(self, conn: Connection, msg: DeleteChatMessage) -> Reply:
         """Take a message away from everybody; the audit keeps what it said."""
-        contest, author = self.find(conn, msg).contest.id, author_of(conn)
+        contest, author = self.find(conn, msg).contest.id, conn.author
         message = str(msg.id if msg.messageId is None else msg.messageId)
         if not (message.isascii() and message.isdecimal() and len(message) < 19):
             raise WireError("MISSING_MESSAGE_ID", "The id of the message is required")
@@ -160,7 +160,7 @@ class Chatting(States):
     @command("mute_user", role=Role.ADMIN, invalid=MISSING_ID)
     async def mute_user(self, conn: Connection, msg: MuteUser) -> Reply:
         """Let somebody write no more in a room for a while."""
-        contest, author = self.find(conn, msg).contest.id, author_of(conn)
+        contest, author = self.find(conn, msg).contest.id, conn.author
         async with self._database.transaction() as connection:
             await self._chat.mute(connection, contest, msg.wallet, msg.seconds, author.wallet)
             details = {"contest_id": contest, "wallet": msg.wallet, "seconds": msg.seconds}
@@ -170,7 +170,7 @@ class Chatting(States):
     @command("set_slow_mode", role=Role.ADMIN, invalid=MISSING_ID)
     async def set_slow_mode(self, conn: Connection, msg: SetSlowMode) -> Reply:
         """Let everybody wait between two messages."""
-        contest, author = self.find(conn, msg).contest.id, author_of(conn)
+        contest, author = self.find(conn, msg).contest.id, conn.author
         async with self._database.transaction() as connection:
             await self._chat.slow(connection, contest, msg.seconds)
             details = {"contest_id": contest, "seconds": msg.seconds}

@@ -10,15 +10,14 @@ from msgspec import Meta
 from fastws import policy, wire
 from fastws.connection import Connection
 from fastws.domain.contests import Board, Contests, Entry, Leaderboards, Rooms
-from fastws.domain.people import Author
 from fastws.endpoint import Endpoint, command
 from fastws.endpoints.contest import shapes
 from fastws.errors import Code, Denied, WireError
 from fastws.hub import Channel
-from fastws.identity import Identity, Role
+from fastws.identity import Identity
 from fastws.wire import Message, Reply
 
-__all__ = ["MISSING_ID", "OfContest", "States", "author_of"]
+__all__ = ["MISSING_ID", "OfContest", "States"]
 
 LABEL: Final = re.compile(
     r"(?P<kind>contest|leaderboard|chat|public\.contest|participant\.(?P<wallet>[^.]+))\."
@@ -42,11 +41,6 @@ class GetParticipantStatus(OfContest):
     """``get_participant_status``: one's own, or another's for administrators."""
 
     wallet: Annotated[str, Meta(max_length=64)] | None = None
-
-
-def author_of(conn: Connection) -> Author:
-    """Who did something, as the audit keeps it."""
-    return Author.of(conn.identity, conn.peer.address, conn.peer.user_agent)
 
 
 class _Wallets:
@@ -124,7 +118,7 @@ class States(Endpoint):
     def denied(self, identity: Identity, label: str) -> bool:
         """Contests and their rooms: who may enter. What does not exist is not denied."""
         named = self.named(label)
-        if named is None or policy.has_role(identity, Role.ADMIN):
+        if named is None or policy.is_admin(identity):
             return False
         _, entry, _ = named
         return not entry.admits(identity.wallet)
@@ -157,7 +151,7 @@ class States(Endpoint):
         entry = None
         if text.isdecimal() and text.isascii() and int(text) <= LARGEST:
             entry = self._contests.get(int(text))
-        admin = policy.has_role(conn.identity, Role.ADMIN)
+        admin = policy.is_admin(conn.identity)
         if entry is None or not (admin or entry.sees(conn.identity.wallet)):
             raise WireError("CONTEST_NOT_FOUND", f"There is no contest {text[:20]}")
         return entry
@@ -181,7 +175,7 @@ class States(Endpoint):
         )
 
     def _all(self, conn: Connection) -> Reply:
-        admin, wallet = policy.has_role(conn.identity, Role.ADMIN), conn.identity.wallet
+        admin, wallet = policy.is_admin(conn.identity), conn.identity.wallet
         level = _level(conn)
         seen = [entry for entry in self._contests if admin or entry.sees(wallet)]
         seen.sort(key=lambda entry: (entry.contest.start_time, entry.contest.id))
@@ -217,7 +211,7 @@ class States(Endpoint):
         entry = self.find(conn, msg)
         wallet = msg.wallet or conn.identity.wallet
         own = wallet == conn.identity.wallet
-        if wallet is None or not (own or policy.has_role(conn.identity, Role.ADMIN)):
+        if wallet is None or not (own or policy.is_admin(conn.identity)):
             raise Denied("Others' status is for administrators", Code.UNAUTHORIZED)
         return self.participant(entry, wallet)
 
@@ -229,6 +223,6 @@ class States(Endpoint):
 
 
 def _level(conn: Connection) -> str:
-    if policy.has_role(conn.identity, Role.ADMIN):
+    if policy.is_admin(conn.identity):
         return "admin"
     return "user" if conn.identity.authenticated else "spectator"

@@ -11,9 +11,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from fastws.connection import Connection
 from fastws.domain.market.tokens import Text, Url, Word
-from fastws.domain.market.whitelist import Author, Whitelist
+from fastws.domain.market.whitelist import Whitelist
 from fastws.endpoint import Endpoint, command
-from fastws.errors import Code, Denied
 from fastws.hub import Channel, Hub
 from fastws.identity import Role
 from fastws.store.whitelist import Entry
@@ -78,20 +77,20 @@ class WhitelistCommands(Endpoint):
     async def whitelist_add(self, conn: Connection, msg: WhitelistAdd) -> Reply:
         """List a token; answered when it and its line in the audit are written."""
         fields = {name: getattr(msg, name) for name in ("symbol", "name", "decimals", "image_url")}
-        entry = await self._whitelist.add(_author(conn), msg.address, **fields)
+        entry = await self._whitelist.add(conn.author, msg.address, **fields)
         return Reply("whitelist_added", entry=shape(entry))
 
     @command("whitelist_edit", role=Role.ADMIN, invalid="INVALID_REQUEST")
     async def whitelist_edit(self, conn: Connection, msg: WhitelistEdit) -> Reply:
         """Change an entry that is still at that version."""
         fields = {name: getattr(msg, name) for name in ("symbol", "name", "decimals", "image_url")}
-        entry = await self._whitelist.edit(_author(conn), msg.address, msg.version, **fields)
+        entry = await self._whitelist.edit(conn.author, msg.address, msg.version, **fields)
         return Reply("whitelist_edited", entry=shape(entry))
 
     @command("whitelist_remove", role=Role.ADMIN, invalid="INVALID_REQUEST")
     async def whitelist_remove(self, conn: Connection, msg: WhitelistRemove) -> Reply:
         """Take a token off the list, whatever sources say."""
-        entry = await self._whitelist.remove(_author(conn), msg.address, msg.version)
+        entry = await self._whitelist.remove(conn.author, msg.address, msg.version)
         return Reply("whitelist_removed", entry=shape(entry))
 
 
@@ -114,10 +113,3 @@ def shape(entry: Entry) -> dict[str, Any]:
         "updated_at": iso(entry.updated_at.timestamp()),
         "updated_by": entry.updated_by,
     }
-
-
-def _author(conn: Connection) -> Author:
-    wallet = conn.identity.wallet
-    if wallet is None:  # an identity with a role has a wallet; nobody changes anything unnamed
-        raise Denied("The whitelist needs a login", Code.UNAUTHORIZED)
-    return Author(wallet, conn.peer.address or None, conn.peer.user_agent or None)
