@@ -30,7 +30,7 @@ START = """async ([rows, token]) => {
   window.table = client.table('public.tokens', { rows }, {
     rows: (ids, copy) => { if (!copy.partial && !copy.lost) seen[copy.tick] = copy.checksum(); },
   });
-  client.start(token);
+  client.start(token ?? undefined);
 }"""
 LIVE = "() => window.client?.state.name === 'live' && window.table.copy && !table.copy.partial"
 AWAY = "() => client.state.name === 'waiting'"
