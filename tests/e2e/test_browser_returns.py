@@ -46,14 +46,12 @@ async def test_after_a_kill_it_holds_what_the_new_server_holds() -> None:
             with ServerProcess("--demo", "--port", str(first.port), PROFILE="") as second:
                 await tab.evaluate("() => { for (const tick in seen) delete seen[tick]; }")
                 await tab.wait_for_function(LIVE, timeout=60_000)
-                witness = Witness(second)
-                await witness.follow(rows)
-                tick: int = await tab.evaluate("table.copy.tick")
-                await tab.wait_for_function(PAST, arg=tick + 10)
-                assert await tab.evaluate("table.recovered") is False
-                assert await agree(tab, witness) >= 3
-                assert await tab.evaluate("table.repairs") == 0
-                await witness.page.ws.close()
+                async with Witness(second, rows) as witness:
+                    tick: int = await tab.evaluate("table.copy.tick")
+                    await tab.wait_for_function(PAST, arg=tick + 10)
+                    assert await tab.evaluate("table.recovered") is False
+                    await agree(tab, witness, 3)
+                    assert await tab.evaluate("table.repairs") == 0
 
 
 async def test_a_switched_off_endpoint_is_left_and_returned_to() -> None:
@@ -68,12 +66,10 @@ async def test_a_switched_off_endpoint_is_left_and_returned_to() -> None:
             await tab.wait_for_function("() => client.state.older && client.state.name === 'live'")
             await switch(server, enabled=True)
             await tab.wait_for_function("() => !client.state.older && client.state.name === 'live'")
-            witness = Witness(server)
-            await witness.follow(rows)
-            tick: int = await tab.evaluate("table.copy.tick")
-            await tab.wait_for_function(PAST, arg=tick + 10)
-            assert await agree(tab, witness) >= 3
-            await witness.page.ws.close()
+            async with Witness(server, rows) as witness:
+                tick: int = await tab.evaluate("table.copy.tick")
+                await tab.wait_for_function(PAST, arg=tick + 10)
+                await agree(tab, witness, 3)
 
 
 async def test_a_token_that_ends_is_replaced_and_nothing_is_lost() -> None:
@@ -87,11 +83,9 @@ async def test_a_token_that_ends_is_replaced_and_nothing_is_lost() -> None:
             begun: int = await tab.evaluate("table.copy.tick")
             # ten ticks a second: three lives of a token
             await tab.wait_for_function(PAST, arg=begun + 120, timeout=60_000)
-            witness = Witness(server)
-            await witness.follow(rows)
-            tick: int = await tab.evaluate("table.copy.tick")
-            await tab.wait_for_function(PAST, arg=tick + 10)
-            assert await tab.evaluate("client.state.user.wallet_address") == "BrowserWa11et"
-            assert await agree(tab, witness) >= 3
-            assert await tab.evaluate("table.repairs") == 0
-            await witness.page.ws.close()
+            async with Witness(server, rows) as witness:
+                tick: int = await tab.evaluate("table.copy.tick")
+                await tab.wait_for_function(PAST, arg=tick + 10)
+                assert await tab.evaluate("client.state.user.wallet_address") == "BrowserWa11et"
+                await agree(tab, witness, 3)
+                assert await tab.evaluate("table.repairs") == 0
