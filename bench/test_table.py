@@ -159,7 +159,7 @@ def test_bytes_of_a_changed_row(sigma: float, whole: bool, most: float) -> None:
     follower = Follower(view, 1, "t")
     copy = TableCopy(Columns.told(view.describe()))
     relative = absolute = changed = 0
-    late = Follower(view, 1, "t", pace=1)
+    late = Follower(view, 1, "t", pace=2)
     for tick in range(200):
         while (made := follower.flush(tick / 10)) is not None:
             (block,) = blocks(made)

@@ -159,7 +159,7 @@ cdef class Fanout:
             if lane.line.full:
                 self.skipped += 1
                 follower.flush(now, False)
-            elif follower.synced < follower.table.previous and not follower.base == 0:
+            elif not follower.base == 0 and follower.late():
                 self._late.append(lane)
             else:
                 made += self.serve(lane, now)

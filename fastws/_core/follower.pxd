@@ -21,7 +21,7 @@ cdef class Follower:
     cdef readonly int64_t synced         # nothing is owed up to here
     cdef readonly int64_t skipped
     cdef readonly int version            # of the row set, where the server chooses it
-    cdef public int pace                 # served at every 2**pace-th tick
+    cdef public int pace                 # ticks from frame to frame
     cdef public bint paused
     cdef Table table
     cdef bint fresh_start                # the next frame is a snapshot's first page
@@ -37,6 +37,7 @@ cdef class Follower:
     cdef set left                        # ids the client is to drop
 
     cpdef bint due(self, double now)
+    cdef bint late(self) noexcept
     cpdef bytes flush(self, double now, bint writable=*)
     cpdef restart(self)
     cpdef adopt(self, int row)

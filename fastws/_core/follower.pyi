@@ -24,7 +24,7 @@ class Follower:
         *,
         json: bool = False,
         keys: Iterable[str] | None = None,
-        pace: int = 0,
+        pace: int = 1,
         version: int = 0,
         period: float = 0.1,
     ) -> Self: ...

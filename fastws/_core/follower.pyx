@@ -24,19 +24,18 @@ from fastws._core.view cimport View
 PAGE = 16384
 QUIET_SECONDS = 15.0
 CHECK_EVERY = 16
-MAX_PACE = 5
+MAX_PACE = 32
 LAGGARD_FRAMES = 8
 SHARED_FRAMES = 64
 
-cdef enum:
-    WHOLE = 0x7FFFFFFF   # a cursor above all rows: no page is missing
+cdef int WHOLE = 0x7FFFFFFF  # a cursor above all rows: no page is missing
 
 
 def pace_of(int max_rate_ms, int flush_ms):
-    """The rate class of "not more often than this": frames at every 2**pace-th tick."""
-    cdef int pace = 0
-    while pace < MAX_PACE and (flush_ms << pace) < max_rate_ms:
-        pace += 1
+    """The rate class of "not more often than this": frames at every so many ticks, 1 to 32."""
+    cdef int pace = 1
+    while pace < MAX_PACE and flush_ms * pace < max_rate_ms:
+        pace <<= 1
     return pace
 
 
@@ -45,12 +44,12 @@ cdef class Follower:
     """Follows ``keys`` of a view, or all. ``channel`` and ``label`` name the channel in frames.
 
     ``keys`` that are not there yet are followed once they are. ``version`` numbers a set of rows
-    that the server chooses, ``period`` is seconds from seal to seal. It starts with a
-    snapshot, unless `resume` finds the client's place.
+    that the server chooses, ``period`` is seconds from seal to seal, ``pace`` ticks from frame to
+    frame. It starts with a snapshot, unless `resume` finds the client's place.
     """
 
     def __cinit__(self, View view not None, int channel, str label, *, bint json=False,
-                  keys=None, int pace=0, int version=0, double period=0.1):
+                  keys=None, int pace=1, int version=0, double period=0.1):
         self.view = view
         self.table = view.table
         self.channel = channel
@@ -182,10 +181,15 @@ cdef class Follower:
         if self.fresh_start or self.rows.owed or self.left or self.partial():
             return True
         if self.synced != tick:
-            return (not self.pace or tick >> self.pace != self.synced >> self.pace
+            return (self.pace <= 1 or tick // self.pace != self.synced // self.pace
                     or self.table.epoch != self.epoch
-                    or now - self.sent >= 2 * self.period * (1 << self.pace))
+                    or now - self.sent >= 2 * self.period * self.pace)
         return self.epoch != self.table.epoch or now - self.sent >= QUIET_SECONDS
+
+    cdef bint late(self) noexcept:
+        """Whether it missed a tick of its pace: few others stand where it stands."""
+        return self.synced < (self.table.previous if self.pace <= 1 else
+                              (self.table.tick // self.pace - 1) * self.pace)
 
     cpdef bytes flush(self, double now, bint writable=True):
         """The next frame, or None. ``now`` is monotonic seconds; not ``writable``: it is full."""
@@ -203,7 +207,7 @@ cdef class Follower:
     cdef bytes make_shared(self, double now):
         """Followers of everything who stand at one tick share one frame."""
         cdef dict frames = self.view.frames()
-        cdef bint late = self.synced < self.table.previous
+        cdef bint late = self.late()
         cdef int64_t since = self.synced, base = self.base, skipped = self.skipped
         cdef bint crowded = self.view.laggards >= LAGGARD_FRAMES
         if late and crowded and not self.resumed and not self.fresh_start:
@@ -242,13 +246,11 @@ cdef class Follower:
                 or now - self.sent >= QUIET_SECONDS):
             self.synced = self.table.tick
             return None
-        head.channel = self.channel
-        head.epoch = self.epoch
+        head.channel, head.epoch = self.channel, self.epoch
         head.tick = self.table.tick
         head.base = base
         head.skipped = skipped
-        head.checksum = 0
-        head.flags = SNAPSHOT * self.fresh_start
+        head.checksum, head.flags = 0, SNAPSHOT * self.fresh_start
         if self.partial():
             head.flags |= PARTIAL
         elif self.wants_proof() or now - self.sent >= QUIET_SECONDS:

@@ -223,7 +223,7 @@ class TableSubscription(Subscription):
             "limits": {
                 "rows": channel.most,
                 "flush_ms": channel.flush_ms,
-                "max_rate_ms": channel.flush_ms << self.follower.pace,
+                "max_rate_ms": channel.flush_ms * self.follower.pace,
             },
         }
         if self._given:

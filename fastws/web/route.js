@@ -12,7 +12,7 @@ export class Route {
   /**
    * `url`, `olderUrl` ("" for none); `enabled`: the flag as an option; `storage`: where a tester may
    * set the flag to "true" or "false", which wins; `failures`: attempts in a row that never became
-   * live before the older URL is taken; `returnAfterMs`: how long it is kept.
+   * live before the older URL is taken (or given up); `returnAfterMs`: how long it is kept once it is live.
    */
   constructor({ url, olderUrl = "", enabled = true, storage = null, failures = 4, returnAfterMs = 300_000, now }) {
     this.url = url;
@@ -40,21 +40,27 @@ export class Route {
     return this.older ? this.olderUrl : this.url;
   }
 
-  /** An attempt that never became live. */
+  /** An attempt that never became live. An older server that does not answer is left again. */
   failed() {
-    if (this.older) return;
     this.#failures += 1;
-    if (this.#failures >= this.limit) this.fallBack();
+    if (this.#failures < this.limit) return;
+    if (!this.older) this.fallBack();
+    else {
+      this.#failures = 0;
+      this.#olderUntil = 0;
+    }
   }
 
+  /** A connection is live: on the older server its time begins, however long the way to it took. */
   lived() {
     this.#failures = 0;
+    if (this.older) this.#olderUntil = this.#now() + this.returnAfterMs;
   }
 
   /** The server said that the endpoint is switched off (4503). */
   fallBack() {
     this.#failures = 0;
-    this.#olderUntil = this.#now() + this.returnAfterMs;
+    this.#olderUntil = Infinity; // until it is live
   }
 }
 

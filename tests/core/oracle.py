@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fastws._core import arena
 from fastws.client.frames import Change, Columns, Frame
 from fastws.client.tables import TableCopy
 
@@ -304,7 +305,7 @@ class Follower:
         view: View,
         keys: Iterable[str] | None = None,
         *,
-        pace: int = 0,
+        pace: int = 1,
         page: float = math.inf,
         json: bool = False,
     ) -> None:
@@ -402,8 +403,8 @@ class Follower:
             return True
         if self.synced == self.table.tick:
             return now - self.sent >= 15
-        crossed = self.table.tick >> self.pace != self.synced >> self.pace
-        return not self.pace or crossed or now - self.sent >= 0.2 * (1 << self.pace)
+        crossed = self.table.tick // self.pace != self.synced // self.pace
+        return crossed or now - self.sent >= 0.2 * self.pace
 
     def flush(self, now: float, writable: bool = True) -> Frame | None:
         if not self.due(now):
@@ -645,3 +646,225 @@ class Fanout:
         return [
             lane for lane in self.lanes if lane.live and not lane.paused and lane.cursor < offset
         ]
+
+
+# ── the step of a dogfight ───────────────────────────────────────────────────────────────────
+
+U64 = 2**64 - 1
+
+
+class Pilot:
+    """A plane as `fastws._core.arena` keeps it."""
+
+    def __init__(self) -> None:
+        self.x = self.y = self.heading = self.speed = self.state = self.health = 0
+        self.ammo = self.cooldown = self.reload = self.timer = self.score = self.deaths = 0
+        self.throttle = self.turn = self.seq = 0
+        self.fire = self.latched = False
+
+
+class Bullet:
+    """A shot in the air, or one that was."""
+
+    def __init__(self) -> None:
+        self.flying = self.seen = False
+        self.x = self.y = self.vx = self.vy = self.fired = self.heading = self.speed = 0
+        self.start = (0, 0)
+
+
+class Arena:
+    """A dogfight, as one would tell its rules."""
+
+    slots = 8
+
+    def __init__(
+        self, planes: int, seed: int, *, hz: int = 30, score: int = 10, seconds: int = 180
+    ) -> None:
+        self.hz, self.score, self.last = hz, score, seconds * hz
+        self.width, self.height = arena.WIDTH * 1024, arena.HEIGHT * 1024
+        self.slowest, self.fastest = arena.SLOWEST * 1024 // hz, arena.FASTEST * 1024 // hz
+        self.pickup = arena.PICKUP * 1024 // hz**2
+        self.turn = arena.TURN * 65536 // (360 * hz)
+        self.random = (seed ^ 0x9E3779B97F4A7C15) | 1
+        self.digest = 0xCBF29CE484222325
+        self.steps = 0
+        self.events: list[tuple[int, int, int]] = []
+        self.planes = [Pilot() for _ in range(planes)]
+        self.shots = [Bullet() for _ in range(planes * self.slots)]
+        for plane in self.planes:
+            self._enter(plane)
+
+    def input(self, seat: int, seq: int, throttle: int, turn: int, fire: bool) -> None:
+        plane = self.planes[seat]
+        plane.seq = seq
+        plane.throttle = sorted((0, throttle, 127))[1]
+        plane.turn = sorted((-127, turn, 127))[1]
+        plane.fire = fire
+        plane.latched = plane.latched or fire
+
+    def remove(self, seat: int) -> None:
+        self.planes[seat].state = arena.GONE
+
+    @property
+    def over(self) -> bool:
+        return self.steps >= self.last or any(one.score >= self.score for one in self.planes)
+
+    def step(self) -> bool:
+        if self.over:
+            return False
+        self.steps += 1
+        for seat in range(len(self.planes)):
+            self._fly(seat)
+        for number, shot in enumerate(self.shots):
+            if shot.flying and shot.fired != self.steps:
+                self._move(number, shot)
+        for plane in self.planes:
+            self._mix(plane.x)
+            self._mix(plane.y)
+            self._mix(plane.heading << 16 ^ plane.speed)
+            self._mix(plane.state << 24 ^ plane.health << 16 ^ plane.ammo << 8 ^ plane.cooldown)
+            self._mix(plane.score << 16 ^ plane.deaths)
+        return True
+
+    def _mix(self, word: int) -> None:
+        self.digest = (self.digest ^ word) * 0x100000001B3 & U64
+
+    def _fly(self, seat: int) -> None:
+        plane = self.planes[seat]
+        if plane.state == arena.GONE:
+            return
+        if plane.timer:
+            plane.timer -= 1
+            if not plane.timer and plane.state == arena.DOWN:
+                self._enter(plane)
+                self.events.append((arena.RESPAWN, seat, seat))
+                return
+            if not plane.timer:
+                plane.state = arena.FLYING
+        if plane.state != arena.DOWN:
+            self._steer(plane)
+            self._shoot(seat, plane)
+        plane.latched = plane.fire
+
+    def _steer(self, plane: Pilot) -> None:
+        target = self.slowest + ((self.fastest - self.slowest) * plane.throttle >> 7)
+        plane.speed += sorted((-self.pickup, target - plane.speed, self.pickup))[1]
+        plane.heading = (plane.heading + (self.turn * plane.turn >> 7)) % 65536
+        cosine, sine = _direction(plane.heading)
+        x, y = plane.x + (plane.speed * cosine >> 14), plane.y + (plane.speed * sine >> 14)
+        plane.x = sorted((0, x, self.width - 1))[1]
+        plane.y = sorted((0, y, self.height - 1))[1]
+        if (plane.x, plane.y) != (x, y):
+            plane.speed = self.slowest
+
+    def _shoot(self, seat: int, plane: Pilot) -> None:
+        plane.cooldown = max(plane.cooldown - 1, 0)
+        if plane.reload:
+            plane.reload -= 1
+            if not plane.reload:
+                plane.ammo = arena.MAGAZINE
+            return
+        if not plane.latched or plane.cooldown:
+            return
+        mine = self.shots[seat * self.slots : (seat + 1) * self.slots]
+        shot = next((one for one in mine if not one.flying), None)
+        if shot is None:
+            return
+        cosine, sine = _direction(plane.heading)
+        shot.flying = shot.seen = True
+        shot.x, shot.y = shot.start = plane.x, plane.y
+        shot.heading, shot.speed = plane.heading, arena.SHOT_SPEED * 1024 // self.hz
+        shot.vx, shot.vy = shot.speed * cosine >> 14, shot.speed * sine >> 14
+        shot.fired = self.steps
+        plane.cooldown = int(arena.COOLDOWN_SECONDS * self.hz)
+        plane.ammo -= 1
+        if not plane.ammo:
+            plane.reload = int(arena.RELOAD_SECONDS * self.hz)
+
+    def _move(self, number: int, shot: Bullet) -> None:
+        was = shot.x, shot.y
+        shot.x += shot.vx
+        shot.y += shot.vy
+        by = number // self.slots
+        for seat, plane in enumerate(self.planes):
+            at = plane.x, plane.y
+            if plane.state == arena.FLYING and seat != by and _struck(was, (shot.x, shot.y), at):
+                shot.flying = shot.seen = False
+                self._hit(seat, by)
+                return
+        inside = 0 <= shot.x < self.width and 0 <= shot.y < self.height
+        if self.steps - shot.fired >= int(arena.SHOT_SECONDS * self.hz) or not inside:
+            shot.flying = False
+
+    def _hit(self, seat: int, by: int) -> None:
+        plane = self.planes[seat]
+        plane.health = max(plane.health - arena.DAMAGE, 0)
+        self.events.append((arena.HIT, seat, by))
+        if not plane.health:
+            plane.state = arena.DOWN
+            plane.timer = int(arena.DOWN_SECONDS * self.hz)
+            plane.deaths += 1
+            self.planes[by].score += 1
+            self.events.append((arena.DOWNED, seat, by))
+
+    def _enter(self, plane: Pilot) -> None:
+        places = [
+            (
+                self.width // 8 + self._drawn(self.width // 4 * 3),
+                self.height // 8 + self._drawn(self.height // 4 * 3),
+            )
+            for _ in range(4)
+        ]
+        plane.x, plane.y = max(places, key=self._nearest)  # the first of equals
+        plane.heading = self._drawn(65536)
+        plane.speed, plane.health = self.slowest, arena.HEALTH
+        plane.state, plane.timer = arena.SHIELDED, int(arena.SHIELD_SECONDS * self.hz)
+        plane.ammo = arena.MAGAZINE
+        plane.cooldown = plane.reload = 0
+        plane.latched = False
+
+    def _nearest(self, place: tuple[int, int]) -> int:
+        return min(
+            (
+                ((one.x - place[0]) >> 10) ** 2 + ((one.y - place[1]) >> 10) ** 2
+                for one in self.planes
+                if one.state in (arena.FLYING, arena.SHIELDED)
+            ),
+            default=2**40,
+        )
+
+    def _drawn(self, below: int) -> int:
+        self.random ^= self.random >> 12
+        self.random ^= self.random << 25 & U64
+        self.random ^= self.random >> 27
+        return ((self.random * 0x2545F4914F6CDD1D & U64) >> 33) % below
+
+    def planes_now(self) -> list[tuple[int, ...]]:
+        return [
+            (one.x, one.y, one.heading, one.speed, one.state, one.health, one.ammo, one.score,
+             one.deaths, one.seq)
+            for one in self.planes
+        ]  # fmt: skip
+
+    def take_events(self) -> list[tuple[int, int, int]]:
+        events, self.events = self.events, []
+        return events
+
+
+def _direction(heading: int) -> tuple[int, int]:
+    """Cosine and sine of 65536 to a turn, times 16384."""
+    angle = heading >> 4
+    return arena.SINE[(angle + 1024) % 4096], arena.SINE[angle]
+
+
+def _struck(a: tuple[int, int], b: tuple[int, int], p: tuple[int, int]) -> bool:
+    (ax, ay), (bx, by), (px, py) = ((x >> 7, y >> 7) for x, y in (a, b, p))
+    reach = (arena.RADIUS * 8) ** 2
+    along = (px - ax) * (bx - ax) + (py - ay) * (by - ay)
+    length = (bx - ax) ** 2 + (by - ay) ** 2
+    if along <= 0:
+        return (px - ax) ** 2 + (py - ay) ** 2 <= reach
+    if along >= length:
+        return (px - bx) ** 2 + (py - by) ** 2 <= reach
+    cross = (px - ax) * (by - ay) - (py - ay) * (bx - ax)
+    return cross**2 <= reach * length

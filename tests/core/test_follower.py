@@ -165,7 +165,7 @@ def test_the_first_frame_and_then_each_sixteenth_has_a_checksum() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "pace"), [(0, 0), (100, 0), (101, 1), (400, 2), (1000, 4), (60_000, 5)]
+    ("wish", "pace"), [(0, 1), (100, 1), (101, 2), (400, 4), (1000, 16), (60_000, 32)]
 )
 def test_a_rate_is_rounded_up_to_one_of_six_classes(wish: int, pace: int) -> None:
     assert pace_of(wish, 100) == pace
@@ -173,7 +173,7 @@ def test_a_rate_is_rounded_up_to_one_of_six_classes(wish: int, pace: int) -> Non
 
 def test_a_class_is_served_at_its_ticks_and_never_starves_when_the_table_rests() -> None:
     table, view = made()
-    reader = Reader(view, pace=2)
+    reader = Reader(view, pace=4)
     reader.next(0.0)
     sent = []
     for number in range(12):

@@ -361,7 +361,7 @@ class World:
         if len(self.clients) < 8:
             rng = self.rng
             view, json = int(rng.random() < 0.25), rng.random() < 0.3
-            client = Client(self.some_keys(), view, json, rng.choice([0, 0, 0, 1, 2]))
+            client = Client(self.some_keys(), view, json, rng.choice([1, 1, 1, 2, 3, 4]))
             self.clients.append(client)
             self.call(client, rng.randrange(2))
 

@@ -146,7 +146,7 @@ def vectors() -> dict[str, Any]:
         "cases": [
             case("binary, all", False),
             case("binary, some", False, keys=some),
-            case("binary, every second tick", False, pace=1),
+            case("binary, every second tick", False, pace=2),
             case("json, all", True),
             case("json, some", True, keys=some),
         ],

@@ -296,7 +296,8 @@ test("a switched-off endpoint is left for the older one, which knows only channe
   world.establish();
   assert.deepEqual(world.sent("subscribe"), [{ type: "subscribe", channel: "t" }]);
   assert.ok(client.state.older);
-  for (let second = 0; second < 55; second += 5) {
+  for (let second = 0; second < 60; second += 5) {
+    assert.equal(world.socket.url, "ws://older/");
     world.pass(5000);
     world.hear({ type: "pong" });
   }
@@ -304,6 +305,19 @@ test("a switched-off endpoint is left for the older one, which knows only channe
   world.establish();
   assert.equal(world.sent("subscribe")[0].format, "binary");
   assert.ok(!client.state.older);
+});
+
+test("the way to the older server may take longer than it is kept, and it is left if it does not answer", () => {
+  const { world } = started({ olderUrl: "ws://older/", returnAfterMs: 3000, failures: 3 });
+  world.establish();
+  world.close(4503, "Endpoint switched off");
+  const urls = [];
+  for (let attempt = 0; attempt < 4; attempt++) {
+    world.pass(5000);
+    urls.push(world.socket.url);
+    world.close(1006);
+  }
+  assert.deepEqual(urls, ["ws://older/", "ws://older/", "ws://older/", "ws://new/"]);
 });
 
 test("attempts that never become live lead to the older server, once it is known and they are enough", () => {
