@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROGRAMS = (
     "model", "rows", "signals", "decode", "idle_memory", "attacks", "peers", "latency",
-    "slow", "storm", "kills", "room",
+    "slow", "storm", "kills", "room", "duels",
 )  # fmt: skip
 ELSEWHERE = {"peers": "bench.peers.compare"}
 

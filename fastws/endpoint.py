@@ -133,17 +133,11 @@ class Endpoint:
             self.base.report(self.path, "opening sequence failed")
             conn.close(Close.INTERNAL)
             return
-        user = None
-        if conn.identity.authenticated:
-            user = {"wallet_address": conn.identity.wallet, "role": conn.identity.role}
-        conn.tell(
-            Reply(
-                "connection_established",
-                connectionId=conn.id,
-                authenticated=conn.identity.authenticated,
-                user=user,
-            )
-        )
+        who, user = conn.identity, None
+        if who.authenticated:
+            user = {"wallet_address": who.wallet, "role": who.role}
+        fields = {"connectionId": conn.id, "authenticated": who.authenticated, "user": user}
+        conn.tell(Reply("connection_established", **fields))
 
     def _admit(self, conn: Connection) -> bool:
         identity = conn.identity

@@ -88,6 +88,7 @@ class Stats:
         self.commands: dict[tuple[str, str], Histogram] = {}
         self.publish_to_write = Histogram()
         self.loop_lag = Histogram()
+        self.step_lateness = Histogram()
 
     def opened(self, endpoint: str) -> None:
         """A connection began."""
@@ -204,6 +205,11 @@ class _StatsCollector(Collector):
                 stats.publish_to_write,
             ),
             ("loop_lag_seconds", "How late the event loop ran a timer", stats.loop_lag),
+            (
+                "skyduel_step_lateness_seconds",
+                "From when steps of matches were due until they were made",
+                stats.step_lateness,
+            ),
         ):
             family = HistogramMetricFamily(f"fastws_{name}", doc, labels=[])
             family.add_metric([], _cumulative(histogram), histogram.sum)

@@ -1,5 +1,5 @@
 """Users of fastws: visitors, portfolios, slow readers, logins, chatters,
-spectators, operators, hung tabs, returning crowds.
+spectators, pilots and those who watch them, operators, hung tabs, returning crowds.
 
 fastws serve --demo           (with FASTWS_PROFILE=loadtest)
 locust -f loadtest/locustfile.py --host http://127.0.0.1:3004
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from pathlib import Path
+from typing import Any
 
 import gevent
 from locust import HttpUser, between, constant, task
 
+from fastws.domain.skyduel.game import Controls
 from loadtest.socket import LoadSocket
 
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -181,6 +184,79 @@ class Spectator(HttpUser):
     @task
     def beat(self) -> None:
         self.socket.ask("heartbeat")
+
+    def on_stop(self) -> None:
+        self.socket.close()
+
+
+class Pilot(Login):
+    """Plays SkyDuel: thirty inputs a second, and how long until the state names one of them."""
+
+    endpoint = "skyduel"
+    weight = 3
+    wait_time = constant(0)
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.seq = 0
+        self.join()
+
+    def join(self) -> None:
+        answer = self.socket.ask("quick_match")
+        if answer is None or "match" not in answer:
+            gevent.sleep(5)
+            return
+        self.match, self.player = answer["match"]["match_id"], answer["player"]
+        self.socket.follow(f"match.{self.match}", "binary")
+
+    @task
+    def fly(self) -> None:
+        begun, asked = time.perf_counter(), self.seq + 1
+        turn = random.randrange(-127, 128)
+        while self.acknowledged() < asked and time.perf_counter() - begun < 5:
+            self.seq += 1
+            self.socket.steer(self.seq, Controls(100, turn, self.seq % 8 == 0))
+            gevent.sleep(1 / 30)
+        if self.state() == 3:
+            self.socket.ask("unsubscribe", channel=f"match.{self.match}")
+            self.join()
+        elif self.state() == 2:
+            late = None if self.acknowledged() >= asked else RuntimeError("not acknowledged")
+            self.socket.report("input", begun, 12, late)
+
+    def acknowledged(self) -> int:
+        row = self.rows().get(f"p{self.player}")
+        return int(row["seq"][0]) if row else 0
+
+    def state(self) -> int:
+        row = self.rows().get("game")
+        return int(row["state"]) if row else 0
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        copy = self.socket.followed[f"match.{self.match}"]
+        return copy.by_key()
+
+
+class DuelSpectator(HttpUser):
+    """Watches a match of SkyDuel without a login, then another."""
+
+    weight = 5
+    wait_time = between(10, 20)
+
+    def on_start(self) -> None:
+        path = "skyduel?endpoint=public.matches"
+        self.socket = LoadSocket(self.environment, self.host, path)
+        self.socket.follow("public.matches", "json")
+        self.channel = ""
+
+    @task
+    def watch(self) -> None:
+        if self.channel:
+            self.socket.ask("unsubscribe", channel=self.channel)
+        matches = list(self.socket.followed["public.matches"].by_key())
+        self.channel = f"match.{random.choice(matches)}" if matches else ""
+        if self.channel:
+            self.socket.follow(self.channel, "binary")
 
     def on_stop(self) -> None:
         self.socket.close()

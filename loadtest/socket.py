@@ -18,6 +18,8 @@ from gevent.event import AsyncResult
 from locust.env import Environment
 
 from fastws.client.followed import Followed
+from fastws.domain.skyduel.game import Controls
+from fastws.endpoints.skyduel.playing import pack
 
 
 class LoadSocket:
@@ -41,9 +43,9 @@ class LoadSocket:
             )  # in Python, and slower than everything else here together
             self._until_established()
         except Exception as error:
-            self._report(f"connect {path}", begun, 0, error)
+            self.report(f"connect {path}", begun, 0, error)
             raise
-        self._report(f"connect {path}", begun, 0)
+        self.report(f"connect {path}", begun, 0)
         self._reader = gevent.spawn(self._read)
 
     def _until_established(self) -> None:
@@ -63,12 +65,12 @@ class LoadSocket:
             self._socket.send(json.dumps({"type": type_, "id": number, **fields}))
             reply: dict[str, Any] = answer.get(timeout=timeout)
         except (OSError, gevent.Timeout, websocket.WebSocketException) as error:
-            self._report(type_, begun, 0, error)
+            self.report(type_, begun, 0, error)
             return None
         finally:
             self._waiting.pop(number, None)
         refused = RuntimeError(reply["code"]) if reply["type"] == "error" else None
-        self._report(type_, begun, len(json.dumps(reply)), refused)
+        self.report(type_, begun, len(json.dumps(reply)), refused)
         return reply
 
     def _read(self, pause: float = 0.0) -> None:
@@ -95,7 +97,7 @@ class LoadSocket:
             if waiting is not None:
                 waiting.set(frame)
             else:
-                self._report(f"frame {frame['type']}", None, len(data))
+                self.report(f"frame {frame['type']}", None, len(data))
 
     def follow(self, channel: str, format: str, rows: list[str] | None = None) -> None:
         """Follow a table; its frames are decoded and their checksums compared."""
@@ -109,7 +111,11 @@ class LoadSocket:
         wrong, self.followed.resync = self.followed.resync, set()
         for channel in wrong:
             self._socket.send(json.dumps({"type": "resync", "channel": channel}))
-        self._report("frame table", None, size, RuntimeError("out of step") if wrong else None)
+        self.report("frame table", None, size, RuntimeError("out of step") if wrong else None)
+
+    def steer(self, seq: int, controls: Controls) -> None:
+        """Send one binary input of SkyDuel."""
+        self._socket.send_binary(pack(seq, time.monotonic_ns() // 1_000_000, controls))
 
     def read_slowly(self, pause: float) -> None:
         """From now on a message every ``pause`` seconds, as on a bad connection."""
@@ -125,9 +131,10 @@ class LoadSocket:
         self._reader.kill()
         self._socket.close()
 
-    def _report(
+    def report(
         self, name: str, begun: float | None, size: int, error: Exception | None = None
     ) -> None:
+        """Tell locust what took how long, and whether it failed."""
         elapsed = 0.0 if begun is None else (time.perf_counter() - begun) * 1000
         self._environment.events.request.fire(
             request_type="ws",

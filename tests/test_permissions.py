@@ -12,13 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from fastws.domain.skyduel import Player
 from fastws.endpoint import BUILT_IN
 from fastws.endpoints.admin import Admin
 from fastws.endpoints.circuit_breaker import CircuitBreaker
 from fastws.endpoints.contest import Contest
+from fastws.endpoints.skyduel import Skyduel
 from fastws.identity import ANONYMOUS, Identity, Role
 from fastws.store.pool import Database
 from tests.endpoints.arena import Arena
+from tests.endpoints.sky import Sky
 from tests.endpoints.test_admin import World as AdminWorld
 from tests.endpoints.test_circuit_breaker import World as BreakerWorld
 from tests.fakes import ADMIN, USER, ask, opened
@@ -102,6 +105,26 @@ ADMIN_COMMANDS: Final = {
     "list_admins": {CHIEF},
     "drain": {CHIEF},
 }
+SKYDUEL_CHANNELS: Final[dict[str, set[str]]] = {
+    "public.matches": ALL,
+    "match.1": ALL,
+    "match.1.events": ALL,
+    # 2 is private, PlayerWa11et plays in it
+    "match.2": {PLAYER, *ADMINS},
+    "match.2.events": {PLAYER, *ADMINS},
+    "match.2.own": {PLAYER},
+    "match.1.own": set(),
+}
+SKYDUEL_COMMANDS: Final = {
+    "list_matches": USERS,
+    "spectate": USERS,
+    "get_result": USERS,
+    "join_match": USERS,
+    "ready": USERS,
+    "input": USERS,
+    "rematch": USERS,
+    "leave_match": USERS,
+}
 REFUSED: Final = {"UNAUTHORIZED", "SUBSCRIPTION_DENIED"}
 
 FIELDS: Final[dict[str, Any]] = {
@@ -152,6 +175,13 @@ async def test_contests(arena: Arena) -> None:
     await every(arena.endpoint, CONTEST_CHANNELS, CONTEST_COMMANDS)
 
 
+async def test_skyduel(database: Database) -> None:
+    sky = Sky(database)
+    await sky.lobby.create(None)
+    await sky.lobby.create(Player("PlayerWa11et", "player"), private=True)
+    await every(sky.endpoint, SKYDUEL_CHANNELS, SKYDUEL_COMMANDS)
+
+
 async def test_circuit_breakers(database: Database) -> None:
     await every(BreakerWorld(database).endpoint, BREAKER_CHANNELS, BREAKER_COMMANDS)
 
@@ -166,6 +196,7 @@ WRITTEN: Final = {
     CircuitBreaker: {*BREAKER_COMMANDS, "subscribe_all", "subscribe:layer"},
     Contest: {*CONTEST_COMMANDS, "JOIN_ROOM", "LEAVE_ROOM", "SEND_CHAT_MESSAGE",
               "send_chat_message", "get_participant_status"},
+    Skyduel: {*SKYDUEL_COMMANDS, "create_match", "quick_match"},
 }  # fmt: skip
 """Commands that are aliases of one in the tables, or are refused by what is asked, as well."""
 

@@ -23,9 +23,9 @@ START_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def program(name: str) -> str:
-    """The path of a C program of this folder, built when it is older than its source."""
-    source, target = HERE / f"{name}.c", MADE / name
+def program(name: str, folder: Path = HERE) -> str:
+    """The path of a C program of a folder, built when it is older than its source."""
+    source, target = folder / f"{name}.c", MADE / name
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         MADE.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", target, source], check=True)

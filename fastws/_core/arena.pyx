@@ -44,8 +44,6 @@ HIT, DOWNED, RESPAWN = range(3)
 SINE = tuple(round(math.sin(angle * math.tau / 4096) * 16384) for angle in range(4096))
 
 cdef enum:
-    MOST = 16
-    SLOTS = 8              # shots of one plane in the air at once
     C_GONE = 0
     C_FLYING = 1
     C_DOWN = 2
@@ -58,25 +56,6 @@ for _angle in range(4096):
     sine[_angle] = SINE[_angle]
 
 
-cdef struct Plane:
-    int64_t x, y
-    int32_t heading, speed, state, health, ammo, cooldown, reload, timer, score, deaths
-    int32_t throttle, turn, fire, latched
-    int64_t seq
-
-
-cdef struct Shot:
-    int64_t x, y, vx, vy
-    int64_t from_x, from_y, fired
-    int32_t heading, speed, flying, seen
-
-
-cdef struct Rules:
-    int64_t width, height
-    int32_t slowest, fastest, pickup, turn, shot_speed, shot_steps
-    int32_t cooldown, reload, down, shield, score, steps
-
-
 @cython.final
 cdef class Arena:
     """One game of ``planes`` (2 to 16), ``hz`` steps a second, that ends at a score or a time.
@@ -84,15 +63,6 @@ cdef class Arena:
     ``score`` shots down, or ``seconds``, whichever comes first. `ValueError` for numbers beyond
     the rules.
     """
-
-    cdef Plane[MOST] plane
-    cdef Shot[MOST * SLOTS] shot
-    cdef Rules rules
-    cdef uint64_t random
-    cdef readonly uint64_t digest
-    cdef readonly int planes, hz
-    cdef readonly int64_t steps
-    cdef list _events
 
     def __init__(self, int planes, uint64_t seed, *, int hz=30, int score=10, int seconds=180):
         cdef int seat
@@ -128,7 +98,11 @@ cdef class Arena:
 
         Of several before one step the last counts, but a shot that any of them asked for is fired.
         """
-        cdef Plane* plane = self._of(seat)
+        self._of(seat)
+        self.control(seat, seq, throttle, turn, fire)
+
+    cdef void control(self, int seat, int64_t seq, int throttle, int turn, bint fire) noexcept:
+        cdef Plane* plane = &self.plane[seat]
         plane.seq = seq
         plane.throttle = min(max(throttle, 0), 127)
         plane.turn = min(max(turn, -127), 127)

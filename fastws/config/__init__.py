@@ -16,6 +16,7 @@ from fastws.config.tree import (
     LogConfig,
     MarketConfig,
     ServerConfig,
+    SkyduelConfig,
 )
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "MarketConfig",
     "ServerConfig",
     "Setting",
+    "SkyduelConfig",
     "describe",
     "load",
 ]

@@ -169,6 +169,13 @@ class ContestConfig(_Section, frozen=True):
     chat_per_minute: Annotated[int, _doc("messages per minute, user and contest")] = 10
 
 
+class SkyduelConfig(_Section, frozen=True):
+    """The game (docs/skyduel.md)."""
+
+    hz: Annotated[int, _doc("steps per second, 20 to 60")] = 30
+    spectator_hz: Annotated[float, _doc("states per second to those who watch")] = 10.0
+
+
 class BreakersConfig(_Section, frozen=True):
     """Circuit breakers (docs/wire.md, "Circuit breakers")."""
 
@@ -202,9 +209,17 @@ class EndpointConfig(_Section, frozen=True):
     ] = field(default_factory=dict)
 
 
-def _limits(max_kib: int, per_minute: int, deflate: bool = False) -> Any:
+def _limits(
+    max_kib: int,
+    per_minute: int,
+    deflate: bool = False,
+    operations: dict[str, Rate] | None = None,
+) -> Any:
     made = EndpointConfig(
-        max_message=max_kib * 1024, messages_per_minute=per_minute, deflate=deflate
+        max_message=max_kib * 1024,
+        messages_per_minute=per_minute,
+        deflate=deflate,
+        operations=operations or {},
     )
     return field(default_factory=lambda: made)
 
@@ -217,6 +232,7 @@ class EndpointsConfig(_Section, frozen=True):
     contest: EndpointConfig = _limits(256, 120)
     circuit_breaker: EndpointConfig = _limits(512, 120)
     system_settings: EndpointConfig = _limits(64, 100)
+    skyduel: EndpointConfig = _limits(64, 500, operations={"input": "60/s"})
     admin: EndpointConfig = _limits(64, 120)
     test: EndpointConfig = _limits(64, 300)
 
@@ -246,6 +262,7 @@ class Config(_Section, frozen=True):
     candles: CandleConfig = field(default_factory=CandleConfig)
     contests: ContestConfig = field(default_factory=ContestConfig)
     breakers: BreakersConfig = field(default_factory=BreakersConfig)
+    skyduel: SkyduelConfig = field(default_factory=SkyduelConfig)
     log: LogConfig = field(default_factory=LogConfig)
     endpoints: EndpointsConfig = field(default_factory=EndpointsConfig)
 

@@ -120,6 +120,7 @@ class Connection:
         "grouped",
         "id",
         "identity",
+        "instant",
         "limiter_hits",
         "messages_in",
         "on_gone",
@@ -166,6 +167,7 @@ class Connection:
         self.close_code: int | None = None
         self.close_reason = ""
         self.told_expiry = 0.0
+        self.instant: Callable[[bytes], bool] | None = None  # takes binary messages at once
         self.tap: Callable[[bytes, int], None] | None = None  # hears what comes in
         self.on_gone = on_gone
         self._handler = handler
@@ -194,6 +196,8 @@ class Connection:
         if self.tap is not None:
             self.tap(data, 2 if binary else 1)
         self.stats.received(self.endpoint, len(data))
+        if binary and self.instant is not None and self._pump is None and self.instant(data):
+            return
         if self._inbox is None:
             self._inbox = deque()
         self._inbox.append((data, binary))

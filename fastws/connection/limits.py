@@ -105,6 +105,12 @@ class Allowance:
         ]
         return [Reply("limit_warning", bucket=of, **_left(bucket, now)) for of, bucket in low]
 
+    def bucket(self, operation: str) -> Bucket | None:
+        """The bucket of an operation with a limit of its own, for who takes from it himself."""
+        if operation not in self._rates:
+            return None
+        return self._bucket(operation, self._together.clock())
+
     def left(self) -> Left:
         """What is left in every bucket."""
         now = self._together.clock()

@@ -61,7 +61,13 @@ ENDPOINTS: Final[dict[str, Names]] = {
         ("user.notifications.<wallet>", "system.announcements"),
         ("get_notifications", "get_unread", "mark_read", "mark_all_read"),
     ),
-    "skyduel": Names(("public.matches",), ()),
+    "skyduel": Names(
+        ("public.matches",),
+        (
+            "list_matches", "create_match", "join_match", "quick_match", "ready", "leave_match",
+            "spectate", "rematch", "input", "get_result",
+        ),
+    ),
     "wallet": Names(("wallet.<wallet>", "transactions.<wallet>"), ("request_balance",)),
     "portfolio": Names(("portfolio.<wallet>", "trades.<wallet>"), ("subscribe_portfolio",)),
     "analytics": Names((), ("track_event", "get_active_users", "get_server_stats")),

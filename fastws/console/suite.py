@@ -18,6 +18,7 @@ STEPS = ("open", "subscribe", "status", "heartbeat", "unsubscribe")
 QUESTIONS = {
     "monitor": ("get_system_status", "system_status"),
     "contest": ("get_all_contests", "all_contests"),
+    "skyduel": ("list_matches", "matches"),
     "circuit-breaker": ("subscribe:services", "services:state"),
 }
 """What the step ``status`` asks of an endpoint, and the answer; others are asked for limits."""

@@ -7,6 +7,7 @@ broker does). Source: tables.md, "Streams" and "Subscription".
 """
 
 from fastws.hub.channel import Channel, Subscriber, Subscription
+from fastws.hub.priority import Audience, PriorityTable
 from fastws.hub.registry import Hub
 from fastws.hub.stream import Stream, StreamSubscription
 from fastws.hub.table import FORMATS, TableChannel, TableSubscription
@@ -14,8 +15,10 @@ from fastws.hub.view import Sealable, View, ViewSubscription
 
 __all__ = [
     "FORMATS",
+    "Audience",
     "Channel",
     "Hub",
+    "PriorityTable",
     "Sealable",
     "Stream",
     "StreamSubscription",

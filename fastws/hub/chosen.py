@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from zlib import crc32
 
+from fastws.hub.channel import Subscriber
 from fastws.hub.table import TableChannel
 from fastws.wire import Subscribe
 
@@ -24,7 +25,7 @@ class ChosenTable(TableChannel):
         """Made of the keys, so that the same set has one number in every process."""
         return crc32("\n".join(self.chosen).encode()) & 0x7FFFFFFF or 1
 
-    def wanted(self, asked: Subscribe) -> dict[str, str]:
+    def wanted(self, asked: Subscribe, subscriber: Subscriber) -> dict[str, str]:
         """The chosen ones, whatever was asked."""
         return {key: key for key in self.chosen}
 

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from msgspec import UNSET
@@ -132,8 +133,12 @@ class Hub:
         flush_ms: int,
         names: Names,
         kind: type[TableChannel] = TableChannel,
+        **options: Any,
     ) -> TableChannel:
-        """A new channel of a table: deltas, and ``encode``'s frames for older clients."""
+        """A new channel of a table: deltas, and ``encode``'s frames for older clients.
+
+        ``options`` are those of its ``kind``.
+        """
         shown = self._shown.get(table.name)
         if shown is None:
             shown = self._shown[table.name] = columns.View(table)
@@ -148,6 +153,7 @@ class Hub:
             most=self._limits.symbols,
             monotonic=self._monotonic,
             names=names,
+            **options,
         )
         self._channels[name] = made
         return made

@@ -108,12 +108,28 @@ class TableChannel(View):
 
     def _count(self) -> None:
         """Add what the fan-out did since the last time to the channel's figures."""
-        seen, fanout = self._seen, self.fanout
-        self._seen = (fanout.messages, fanout.bytes, fanout.skipped, fanout.postponed)
+        seen, all_ = self._seen, self._fanouts()
+        self._seen = (
+            sum(one.messages for one in all_),
+            sum(one.bytes for one in all_),
+            sum(one.skipped for one in all_),
+            sum(one.postponed for one in all_),
+        )
         self.messages += self._seen[0] - seen[0]
         self.bytes += self._seen[1] - seen[1]
         self.skipped += self._seen[2] - seen[2]
         self.postponed += self._seen[3] - seen[3]
+
+    def _fanouts(self) -> tuple[Fanout, ...]:
+        return (self.fanout,)
+
+    def lanes(self, subscriber: Subscriber) -> Fanout:
+        """Among whom a subscriber is served."""
+        return self.fanout
+
+    def pace(self, subscriber: Subscriber, asked: int) -> int:
+        """Ticks from frame to frame of a subscriber who asked for so many."""
+        return asked
 
     def end(self, code: str, message: str) -> None:
         """Take the channel from everybody, and say so."""
@@ -122,7 +138,7 @@ class TableChannel(View):
             subscription.close()
             subscription.subscriber.subscription_ended(self.label, code, message)
 
-    def wanted(self, asked: Subscribe) -> dict[str, str] | None:
+    def wanted(self, asked: Subscribe, subscriber: Subscriber) -> dict[str, str] | None:
         """The rows of a subscription by what the client calls them; None: all."""
         return None if asked.rows is UNSET else self.keys(asked.rows)
 
@@ -147,7 +163,7 @@ class TableChannel(View):
 class TableSubscription(Subscription):
     """A follower in the lane of one client."""
 
-    __slots__ = ("_given", "follower", "format", "lane", "names")
+    __slots__ = ("_given", "fanout", "follower", "format", "lane", "names")
 
     channel: TableChannel
 
@@ -156,7 +172,7 @@ class TableSubscription(Subscription):
         self.subscriber = subscriber
         self.recovered = self.live = self.paused = False
         self.format = str(asked.format)
-        self.names = channel.wanted(asked)
+        self.names = channel.wanted(asked, subscriber)
         self._given = asked.since is not UNSET
         self.follower = Follower(
             channel.shown,
@@ -164,7 +180,7 @@ class TableSubscription(Subscription):
             channel.label,
             json=self.format == "json",
             keys=None if self.names is None else set(self.names.values()),
-            pace=pace_of(_rate(asked), channel.flush_ms),
+            pace=channel.pace(subscriber, pace_of(_rate(asked), channel.flush_ms)),
             period=channel.flush_ms / 1000,
             version=channel.filter,
         )
@@ -172,7 +188,8 @@ class TableSubscription(Subscription):
             self.recovered = self._recover(asked.since, asked)
         accepts = () if asked.accept is UNSET else asked.accept
         self.lane = Lane(subscriber.line, self.follower, "zstd" in accepts)
-        channel.fanout.add(self.lane)
+        self.fanout = channel.lanes(subscriber)
+        self.fanout.add(self.lane)
         channel.deltas.add(self)
 
     def _recover(self, since: Since, asked: Subscribe) -> bool:
@@ -190,8 +207,9 @@ class TableSubscription(Subscription):
 
     def change(self, asked: Subscribe) -> None:
         """A repeated ``subscribe``: other rows, another rate; without either a snapshot again."""
-        self.follower.pace = pace_of(_rate(asked), self.channel.flush_ms)
-        names = self.channel.wanted(asked)
+        channel, subscriber = self.channel, self.subscriber
+        self.follower.pace = channel.pace(subscriber, pace_of(_rate(asked), channel.flush_ms))
+        names = channel.wanted(asked, subscriber)
         if names == self.names:
             self.follower.restart()
         self.choose(names)
@@ -203,6 +221,13 @@ class TableSubscription(Subscription):
             keys = None if names is None else set(names.values())
             self.follower.follow(keys, self.channel.filter)
         self.names = names
+
+    def move(self, fanout: Fanout) -> None:
+        """Be served among others from now on."""
+        self.fanout.remove(self.lane)
+        self.fanout = fanout
+        fanout.add(self.lane)
+        self.lane.live = self.live
 
     def look_again(self) -> None:
         """A name that meant nothing, or another row, may mean this one by now."""
@@ -263,12 +288,12 @@ class TableSubscription(Subscription):
     def catch_up(self) -> None:
         """What is owed, as far as the socket takes it."""
         if self.live:
-            self.channel.fanout.catch_up(self.lane, self.channel.monotonic())
+            self.fanout.catch_up(self.lane, self.channel.monotonic())
 
     def close(self) -> None:
         """Deliver nothing from now on; harmless when already closed."""
         self.live = False
-        self.channel.fanout.remove(self.lane)
+        self.fanout.remove(self.lane)
         self.channel.deltas.discard(self)
         self.follower.close()
 

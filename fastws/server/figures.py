@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from fastws.domain.breakers import Breakers
 from fastws.domain.market.feed import Feed
 from fastws.domain.rollout import Rollout
+from fastws.domain.skyduel import Clockwork, Lobby
 from fastws.gateway import Gateway
 from fastws.metrics import Counts, Gauge, exposition
 from fastws.server.rooms import Rooms
@@ -33,6 +34,7 @@ def figures(
         **_feed(rooms.market.feed),
         **_breakers(rooms.breakers),
         **_rollout(rooms.rollout),
+        **_skyduel(rooms.lobby, rooms.clockwork),
     }
     return exposition(rooms.stats, _gauges(rooms, gateway), counts, _states(rooms))
 
@@ -69,6 +71,11 @@ def _gauges(rooms: Rooms, gateway: Gateway) -> dict[str, tuple[str, Gauge]]:
         ),
         "contests": ("Contests at hand", lambda: len(rooms.contests)),
         "contest_rooms": ("Rooms that somebody is in", lambda: len(rooms.contest_rooms)),
+        "skyduel_players": ("Players with a seat, bots too", lambda: rooms.lobby.players),
+        "skyduel_results_waiting": (
+            "Matches that are over and not stored yet",
+            lambda: rooms.results.waiting,
+        ),
         "candles_waiting": (
             "Candles of one second that are not stored yet",
             lambda: rooms.candles.waiting,
@@ -217,6 +224,26 @@ def _rollout(rollout: Rollout) -> Labelled:
     }
 
 
+def _skyduel(lobby: Lobby, clockwork: Clockwork) -> Labelled:
+    return {
+        "skyduel_inputs": (
+            "Inputs of players; clamped and fast ones were applied, too",
+            ("outcome",),
+            lambda: {(outcome,): n for outcome, n in lobby.inputs().items()},
+        ),
+        "skyduel_steps_late": (
+            "Times that steps were late by more than one step",
+            (),
+            lambda: {(): clockwork.late},
+        ),
+        "skyduel_steps_dropped": (
+            "Steps that were never made",
+            (),
+            lambda: {(): clockwork.dropped},
+        ),
+    }
+
+
 def _feed(feed: Feed) -> Labelled:
     return {
         "feed_updates": ("Price changes taken in", (), lambda: {(): feed.updates}),
@@ -238,6 +265,11 @@ def _states(rooms: Rooms) -> Labelled:
             "Subscriptions by kind of channel",
             ("kind",),
             lambda: {(kind,): n for kind, n in _followers(rooms).items()},
+        ),
+        "skyduel_matches": (
+            "Matches at hand",
+            ("status",),
+            lambda: {(status,): n for status, n in rooms.lobby.counts().items()},
         ),
         "breaker_state": (
             "1 for the state a circuit breaker is in",

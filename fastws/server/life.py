@@ -15,6 +15,7 @@ from fastws import pages
 from fastws.config import Config
 from fastws.connection import Peer
 from fastws.domain.market.signals import TURNS
+from fastws.domain.skyduel.bots import keep_alive
 from fastws.endpoints.token_data.metadata import announce_metadata
 from fastws.endpoints.token_data.signals import announce_signals
 from fastws.errors import Close, StartError, StoreUnavailable, Unavailable
@@ -102,6 +103,7 @@ class Server:
             await rooms.chat.log.load()
             await rooms.breakers.load()
             await rooms.flags.load()
+            await rooms.skyduel_rows.forsake()
         except StoreUnavailable as error:
             where = "DATABASE_URL" if self._config.database.url else "private"
             raise StartError(f"The database ({where}) cannot be used: {error}.") from None
@@ -186,6 +188,11 @@ class Server:
             ) from None
         self.ops_port = int(runner.addresses[0][1])
 
+    def play_bots(self) -> None:
+        """Keep two matches of bots alive."""
+        lobby = self.rooms.lobby
+        self._tasks.run("skyduel_bots", lambda: keep_alive(lobby))
+
     def _run_tasks(self) -> None:
         rooms, tasks = self.rooms, self._tasks
         tasks.run("settings", rooms.settings.run)
@@ -210,6 +217,11 @@ class Server:
         tasks.every(self._config.contests.leaderboard_ms / 1000, "ranks", rooms.leaderboards.turn)
         tasks.every(ROOM_SECONDS, "contest_rooms", rooms.contest.turn)
         tasks.every(LIFE_SECONDS, "contest_life", rooms.lifecycle.turn)
+        tasks.run("skyduel", rooms.clockwork.run)
+        tasks.run("skyduel_spectators", rooms.clockwork.run_rest)
+        tasks.run("skyduel_events", rooms.skyduel.tell)
+        tasks.run("skyduel_results", rooms.results.run)
+        tasks.every(LIFE_SECONDS, "skyduel_lobby", rooms.lobby.turn)
         if self._config.candles.enabled:
             tasks.every(self._config.candles.write_seconds, "candles", rooms.candles.write)
         keep = rooms.keep_candles

@@ -138,6 +138,7 @@ async def _start(server: Server, demo: bool, say: Callable[[str], None]) -> None
         await demos.seed(server.rooms.database)
         await demos.seed_contest(server.rooms.database)
         await server.rooms.settings.load()
+        server.play_bots()
     say(f"fastws serves {server.url}/")
     if server.ops_port is not None:
         say(f"operations at port {server.ops_port}: /metrics /livez /readyz /startupz")
@@ -150,6 +151,7 @@ async def _invite(server: Server, say: Callable[[str], None]) -> None:
     rooms = server.rooms
     socket = server.url.replace("http", "ws", 1) + "/api/v69/ws"
     say(f"page       {server.url}/")
+    say(f"game       {server.url}/skyduel")
     say(f"prices     {socket}/token-data   (no login)")
     say(f"by hand    fastws console monitor --port {server.port}")
     for name, wallet in (("user", demos.USER), ("admin", demos.ADMIN)):

@@ -40,12 +40,14 @@ from fastws.domain.market.whitelist import Whitelist
 from fastws.domain.people import People
 from fastws.domain.rollout import Rollout
 from fastws.domain.settings import SettingsBook
+from fastws.domain.skyduel import Clockwork, Lobby, Results
 from fastws.domain.status import SystemStatus
 from fastws.endpoint import Base, Endpoint
 from fastws.endpoints.admin import Admin, Controls
 from fastws.endpoints.circuit_breaker import CircuitBreaker
 from fastws.endpoints.contest import Contest
 from fastws.endpoints.monitor import Monitor
+from fastws.endpoints.skyduel import Skyduel
 from fastws.endpoints.system_settings import SystemSettings
 from fastws.endpoints.test import Test
 from fastws.endpoints.token_data import TokenData
@@ -83,6 +85,7 @@ from fastws.store.holdings import HoldingRows
 from fastws.store.pool import Database
 from fastws.store.price_alerts import PriceAlertRows
 from fastws.store.sessions import RevokedSessions
+from fastws.store.skyduel import SkyduelRows
 from fastws.store.users import Users
 from fastws.store.whitelist import WhitelistRows
 
@@ -133,6 +136,7 @@ class Rooms:
         self.price_alerts = PriceAlerts(self.market, PriceAlertRows(self.database))
         self.price_alerts.on_fired.append(partial(announce, self.hub))
         self._make_contests()
+        self._make_skyduel()
         self._make_breakers()
         self.source = _source(config, self.market, self.database, self.breakers)
         self.endpoints = self._endpoints()
@@ -192,6 +196,16 @@ class Rooms:
             people=self.people,
         )
 
+    def _make_skyduel(self) -> None:
+        config = self.config.skyduel
+        self.skyduel_rows = SkyduelRows(self.database)
+        epoch = self.market.table.epoch
+        self.lobby = Lobby(self.skyduel_rows, config.hz, epoch, self._clock)
+        self.clockwork = Clockwork(self.lobby, lateness=self.stats.step_lateness)
+        self.results = Results(self.database, self.skyduel_rows)
+        self.lobby.on_ended = self.results.ended
+        self.skyduel = Skyduel(self._base("skyduel"), self.lobby, self.skyduel_rows, config)
+
     def _make_breakers(self) -> None:
         config = self.config.breakers
         rows = BreakerRows(self.database)
@@ -225,6 +239,7 @@ class Rooms:
                 candle_config=self.config.candles,
             ),
             self.contest,
+            self.skyduel,
             CircuitBreaker(
                 self._base("circuit_breaker"), self.database, self.breakers, self.people
             ),

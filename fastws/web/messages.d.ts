@@ -147,6 +147,26 @@ export interface Messages {
     | { type: "get_service_status"; id?: number | string; service: string }
     | { type: "get_all_services"; id?: number | string }
     | { type: "get_recent_errors"; id?: number | string; limit?: number; service?: string | null };
+  "skyduel":
+    | { type: "heartbeat"; id?: number | string }
+    | { type: "limits"; id?: number | string }
+    | { type: "pause"; id?: number | string; channel: string }
+    | { type: "ping"; id?: number | string; timestamp?: unknown }
+    | { type: "refresh"; id?: number | string; token: string }
+    | { type: "resume"; id?: number | string; channel: string }
+    | { type: "resync"; id?: number | string; channel: string }
+    | { type: "subscribe"; id?: number | string; channel: string; format?: string; rows?: Array<string>; new?: Array<string>; since?: { epoch: number; offset?: number; tick?: number; filter?: number }; max_rate_ms?: number; accept?: Array<string> }
+    | { type: "unsubscribe"; id?: number | string; channel: string }
+    | { type: "create_match"; id?: number | string; mode?: string; max_players?: number; private?: boolean; score?: number; seconds?: number }
+    | { type: "join_match"; id?: number | string; match_id: number; invite?: string }
+    | { type: "quick_match"; id?: number | string; mode?: string }
+    | { type: "rematch"; id?: number | string }
+    | { type: "ready"; id?: number | string; ready?: boolean }
+    | { type: "leave_match"; id?: number | string }
+    | { type: "spectate"; id?: number | string; match_id: number; invite?: string }
+    | { type: "list_matches"; id?: number | string; status?: "abandoned" | "countdown" | "finished" | "live" | "lobby" | null; mode?: string | null; limit?: number }
+    | { type: "get_result"; id?: number | string; match_id: number }
+    | { type: "input"; id?: number | string; seq: number; t?: number; throttle?: number; turn?: number; fire?: boolean };
   "system-settings":
     | { type: "heartbeat"; id?: number | string }
     | { type: "limits"; id?: number | string }

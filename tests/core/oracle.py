@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -849,6 +850,53 @@ class Arena:
     def take_events(self) -> list[tuple[int, int, int]]:
         events, self.events = self.events, []
         return events
+
+
+class Stick:
+    """What one player steers with."""
+
+    def __init__(self, seat: int, arena: Arena | None, bucket: Bucket | None) -> None:
+        self.seat, self.arena, self.bucket = seat, arena, bucket
+        self.applied = self.late = self.limited = self.clamped = self.fast = 0
+        self.refusals = 0
+        self.refusing = False
+        self.seq = -1
+        self.clock: tuple[float, int] | None = None
+        self.controls = (0, 0, False)
+        self.changes: list[tuple[int, int, int, int, bool]] = []
+
+    def take(self, data: bytes, now: float) -> bool:
+        if len(data) != 12 or data[0] != 0x10:
+            return False
+        if self.bucket is not None and self.bucket.take(now):
+            self.limited += 1
+            self.refusals += not self.refusing
+            self.refusing = True
+            return True
+        self.refusing = False
+        _, seq, t, throttle, turn, buttons = struct.unpack("<BIIbbB", data)
+        self.put(now, seq, t, throttle, turn, bool(buttons & 1))
+        return True
+
+    def put(self, now: float, seq: int, t: int, throttle: int, turn: int, fire: bool) -> bool:
+        if seq <= self.seq:
+            self.late += 1
+            return False
+        self.seq = seq
+        inside = sorted((0, throttle, 127))[1], sorted((-127, turn, 127))[1], fire
+        self.clamped += inside != (throttle, turn, fire)
+        if self.clock is None or t < self.clock[1]:
+            self.clock = now, t
+        elif now - self.clock[0] >= 5:
+            self.fast += (t - self.clock[1]) / 1000 > 1.1 * (now - self.clock[0]) + 0.25
+            self.clock = now, t
+        self.applied += 1
+        if self.arena is not None:
+            self.arena.input(self.seat, seq, *inside)
+            if inside != self.controls:
+                self.controls = inside
+                self.changes.append((self.arena.steps, self.seat, *inside))
+        return True
 
 
 def _direction(heading: int) -> tuple[int, int]:
