@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,15 @@ async def test_an_opening_is_pushed_calls_stop_and_recovery_is_seen(
 
 async def recovered(rooms: Rooms) -> None:
     """The reset is in the audit by now, and the incident has an end."""
-    await until(lambda: rooms.database.available)
-    await rooms.people.catch_up()
-    lines = await rooms.people.audit(10, None, None)
+    async with asyncio.timeout(20):
+        while True:
+            await until(lambda: rooms.database.available)
+            try:  # one call at a time tries whether it is back; another is refused meanwhile
+                await rooms.people.catch_up()
+                lines = await rooms.people.audit(10, None, None)
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(0.05)
     assert "reset_circuit_breaker" in [line["action"] for line in lines]
     await rooms.breakers.step()
     found = await rooms.breakers.incidents("postgresql", 10)
