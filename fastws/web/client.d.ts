@@ -90,6 +90,7 @@ export class Client<E extends Endpoint = Endpoint> {
   on(type: "broken", listener: (reason: string) => void): () => void;
   on(type: string, listener: (said: Said) => void): () => void;
   send(message: Messages[E]): void;
+  sendBinary(buffer: ArrayBuffer | ArrayBufferView): void;
   request(message: Messages[E], options?: { timeoutMs?: number }): Promise<Said>;
   table(channel: string, options?: TableOptions, on?: TableEvents): Table;
   stream(channel: string, on?: StreamEvents): Stream;

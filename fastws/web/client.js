@@ -97,6 +97,11 @@ export class Client {
     this.#connection.send(message);
   }
 
+  /** Send a binary message (an ArrayBuffer or a view of one); lost if there is no live connection. */
+  sendBinary(buffer) {
+    this.#connection.sendBinary(buffer);
+  }
+
   /** Send a message and await its answer. Rejects with RequestError. */
   request(message, { timeoutMs = ANSWER_MS } = {}) {
     if (this.#connection.state.name !== "live") return Promise.reject(new RequestError({ code: "NOT_CONNECTED", message: "There is no connection" }));

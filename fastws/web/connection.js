@@ -112,6 +112,10 @@ export class Connection {
     if (this.state.name === "live") this.#socket.send(JSON.stringify(message));
   }
 
+  sendBinary(buffer) {
+    if (this.state.name === "live") this.#socket.send(buffer);
+  }
+
   #show(change) {
     this.state = { ...this.state, ...change };
     this.#on.state(this.state);

@@ -56,6 +56,14 @@ test("a table is asked for once the connection is live, and its rows are handed 
   assert.equal(table.value("nobody", "price"), undefined);
 });
 
+test("binary messages go out as they are", () => {
+  const { world, client } = started();
+  world.establish();
+  const { buffer } = new Uint8Array(12);
+  client.sendBinary(buffer);
+  assert.equal(world.socket.sent.at(-1), buffer);
+});
+
 test("after a loss it goes on from its epoch and tick, and channels' old numbers are forgotten", () => {
   const { world, table } = following();
   confirm(world);

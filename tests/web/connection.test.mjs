@@ -52,6 +52,16 @@ test("nothing is sent before it is live", () => {
   assert.deepEqual(world.socket.sent, []);
 });
 
+test("a binary message goes out as it is, and like any other only while it is live", () => {
+  const { world, connection } = started();
+  const { buffer } = Uint8Array.of(16, 1, 2, 3);
+  connection.sendBinary(buffer);
+  assert.deepEqual(world.socket.sent, []);
+  world.establish();
+  connection.sendBinary(buffer);
+  assert.equal(world.socket.sent.at(-1), buffer);
+});
+
 test("a lost connection is tried again, each time after a longer wait", () => {
   const { world, connection } = started();
   for (const wait of [250, 500, 1000]) {

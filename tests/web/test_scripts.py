@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import program
+from tests.vectors import dogfight
 
 HERE = Path(__file__).parent
 WEB = HERE.parents[1] / "fastws" / "web"
@@ -29,14 +30,19 @@ def test_the_scripts_pass_their_tests(script: str) -> None:
     assert "# tests 0" not in done.stdout
 
 
+def test_the_flights_are_those_of_the_rules_now() -> None:
+    assert dogfight.FILE.read_text() == dogfight.text(), "run: python -m tests.vectors.dogfight"
+
+
 def test_nothing_the_server_says_becomes_markup() -> None:
     for path in WEB.glob("*.js"):
         for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert way not in path.read_text(), f"{path.name} uses {way}"
 
 
-def test_nothing_needs_what_the_content_policy_forbids() -> None:
-    page = (WEB / "index.html").read_text()
+@pytest.mark.parametrize("name", ["index.html"])
+def test_nothing_needs_what_the_content_policy_forbids(name: str) -> None:
+    page = (WEB / name).read_text()
     assert "style=" not in page
     assert "<style" not in page
     assert " on" not in "".join(part.partition(">")[0] for part in page.split("<")[1:])

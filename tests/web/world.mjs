@@ -7,7 +7,7 @@ export class World {
   timers = [];
 
   open(token, url) {
-    const socket = { token, url, sent: [], closed: false, send: (text) => socket.sent.push(JSON.parse(text)), close: () => (socket.closed = true) };
+    const socket = { token, url, sent: [], closed: false, send: (data) => socket.sent.push(typeof data === "string" ? JSON.parse(data) : data), close: () => (socket.closed = true) };
     this.sockets.push(socket);
     return socket;
   }
