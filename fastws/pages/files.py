@@ -1,4 +1,4 @@
-"""The live page and its files.
+"""The pages and their files.
 
 What there is, is read once when the application is built: a request can name nothing else.
 """
@@ -27,19 +27,27 @@ TYPES: Final = {
 
 
 class Files:
-    """``/`` and ``/static/…``, from one folder."""
+    """``/``, ``/skyduel`` and ``/static/…``, from one folder."""
 
     def __init__(self, folder: Path) -> None:
         found = (path for path in folder.rglob("*") if path.is_file())
         self._files = {path.relative_to(folder).as_posix(): path for path in found}
 
     def routes(self) -> list[web.RouteDef]:
-        """The page and the files."""
-        return [web.get("/", self.index), web.get("/static/{name:.+}", self.static)]
+        """The pages and the files."""
+        return [
+            web.get("/", self.index),
+            web.get("/skyduel", self.skyduel),
+            web.get("/static/{name:.+}", self.static),
+        ]
 
     async def index(self, request: web.Request) -> web.FileResponse:
         """The live page."""
         return self._file("index.html")
+
+    async def skyduel(self, request: web.Request) -> web.FileResponse:
+        """The game."""
+        return self._file("skyduel.html")
 
     async def static(self, request: web.Request) -> web.FileResponse:
         """One file."""

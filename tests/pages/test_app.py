@@ -198,8 +198,9 @@ async def test_every_answer_carries_the_security_headers(site: Site, path: str) 
     assert headers["Cache-Control"] == ("no-store" if path.startswith("/api/") else "no-cache")
 
 
-def test_the_page_obeys_its_own_policy() -> None:
-    page = (WEB / "index.html").read_text()
+@pytest.mark.parametrize("name", ["index.html", "skyduel.html"])
+def test_the_pages_obey_their_own_policy(name: str) -> None:
+    page = (WEB / name).read_text()
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
     loaded = re.sub(r"<a\s[^>]*>", "", page)  # a link is followed by the reader, not by the page
     for address in re.findall(r"(?:src|href)=\"([^\"]+)\"", loaded):
@@ -214,6 +215,7 @@ def test_the_page_obeys_its_own_policy() -> None:
     ("path", "file", "kind"),
     [
         ("/", "index.html", "text/html"),
+        ("/skyduel", "skyduel.html", "text/html"),
         ("/static/ticker.js", "ticker.js", "text/javascript"),
         ("/static/style.css", "style.css", "text/css"),
         ("/static/icon.svg", "icon.svg", "image/svg+xml"),

@@ -40,7 +40,7 @@ def test_nothing_the_server_says_becomes_markup() -> None:
             assert way not in path.read_text(), f"{path.name} uses {way}"
 
 
-@pytest.mark.parametrize("name", ["index.html"])
+@pytest.mark.parametrize("name", ["index.html", "skyduel.html"])
 def test_nothing_needs_what_the_content_policy_forbids(name: str) -> None:
     page = (WEB / name).read_text()
     assert "style=" not in page

@@ -1,0 +1,222 @@
+// One match that is followed: its tables and its events become what there is to draw, and a pilot's
+// controls become inputs. Owns the way from rows to planes; knows no elements. The clock is given.
+
+import { CELL, FLYING, LIVE, flies, rulesOf, TURN, UNIT } from "./dogfight.js";
+import { Interpolation, StepClock } from "./interpolation.js";
+import { encoded } from "./pilot.js";
+import { Prediction } from "./prediction.js";
+import { Shots } from "./shots.js";
+
+const NAMES = ["lobby", "countdown", "live", "finished"];
+const ROW = /^p(\d+)(?:\.(\d+))?$/;
+const U = UNIT / CELL.position; // cells of a u
+const radians = (heading, turn) => (heading * 2 * Math.PI) / turn;
+const NUDGE_MS = 500; // not more often is the moment of inputs moved
+
+export class Match {
+  state = 0; // of the row `game`
+  step = 0;
+  frames = 0;
+  planes = new Map(); // player → { x, y, heading, speed, seq, state, health, score, deaths, name }, cells
+  connected = new Map(); // player → whether his connection is there; who was not spoken of, is
+  readiness = new Map(); // player → whether he may begin
+  startsAt = null; // ms, by `Date.now` of this machine
+  result = null;
+  abandoned = "";
+  nudge = false; // inputs come where steps are made: send them a little later
+  #client;
+  #on;
+  #table;
+  #own = null;
+  #clock;
+  #others;
+  #shots;
+  #explosions = []; // { player, at }
+  #seq = 0;
+  #named = null; // { seq, step } that the last state named
+  #nudgedAt = -Infinity;
+
+  /**
+   * `told`: a match as the server says it, at least its `match_id`; `seat`: one's number, or null for who
+   * watches. `on`: { event(said), ended(said) }.
+   */
+  constructor(client, told, seat, on = {}) {
+    this.id = told.match_id;
+    this.seat = seat;
+    this.#client = client;
+    this.#on = on;
+    this.hz = told.hz ?? 30;
+    const rules = rulesOf(this.hz);
+    this.#clock = new StepClock(this.hz, seat === null ? null : 1);
+    this.#others = new Interpolation(this.hz, this.#clock);
+    this.#shots = new Shots(rules);
+    this.prediction = seat === null ? null : new Prediction(rules);
+    this.update(told);
+    const options = { format: "binary", hidden: "same" };
+    this.#table = client.table(this.channel, options, { rows: (_, copy) => this.#take(copy, performance.now()), ended: (said) => on.ended?.(said) });
+    if (seat !== null) this.#own = client.table(`${this.channel}.own`, options);
+    client.stream(`${this.channel}.events`, { message: (said) => this.#hear(said) });
+  }
+
+  get channel() {
+    return `match.${this.id}`;
+  }
+
+  /** "lobby", "countdown", "live", "finished" or "abandoned". */
+  get status() {
+    return this.abandoned ? "abandoned" : NAMES[this.state];
+  }
+
+  /** What the server says of the match besides its rows. */
+  update(told) {
+    this.told = { ...this.told, ...told };
+    for (const one of told.players ?? []) {
+      this.connected.set(one.player, one.connected !== false);
+      this.readiness.set(one.player, one.ready === true);
+    }
+    if (told.starts_at) this.#startsAt(told.starts_at, Date.now());
+  }
+
+  /** Follow it no more. */
+  close() {
+    for (const end of ["", ".own", ".events"]) this.#client.leave(this.channel + end);
+  }
+
+  /** The connection is gone. */
+  lost() {
+    this.prediction?.forget();
+    this.#named = null;
+  }
+
+  // ── what comes ───────────────────────────────────────────────────────────────────────────
+
+  // All rows are read, not those that changed only: after a snapshot some may be gone unsaid.
+  #take(copy, now) {
+    const column = Object.fromEntries(copy.names.map((name, at) => [name, at]));
+    const cells = (id) => {
+      const from = id * copy.width;
+      const found = { name: copy.texts[from + column.name] ?? "" };
+      for (const name of ["x", "y", "heading", "speed", "seq", "state", "health", "score", "deaths"]) found[name] = copy.numbers[from + column[name]] ?? 0;
+      return found;
+    };
+    const game = copy.ids.get("game");
+    if (game === undefined) return;
+    const { seq, state } = cells(game);
+    if (seq < this.step) this.#shots.clear();
+    this.step = seq;
+    this.state = state;
+    this.frames += 1;
+    const planes = new Map();
+    for (const [id, key] of copy.keys) {
+      const [, player, slot] = ROW.exec(key) ?? [];
+      if (player === undefined) continue;
+      if (slot === undefined) planes.set(Number(player), cells(id));
+      else this.#shots.take(Number(player), Number(slot), cells(id), seq);
+    }
+    this.planes = planes;
+    if (state === LIVE) this.#clock.add(seq, now);
+    this.#others.add(seq, planes);
+    this.#takeOwn(planes.get(this.seat), now);
+  }
+
+  #takeOwn(cells, now) {
+    if (!cells || !this.prediction) return;
+    this.prediction.take(cells, now);
+    // Another connection had the seat before this one: the server's number may be beyond ours.
+    if (this.#named === null) this.#seq = Math.max(this.#seq, cells.seq);
+    else if (this.step > this.#named.step && flies(cells.state)) this.#meet(cells.seq - this.#named.seq, this.step - this.#named.step, now);
+    this.#named = { seq: cells.seq, step: this.step };
+  }
+
+  // A step that got no input, or two, was made at about the moment when ours arrive. Where it falls then
+  // is chance, and each time the plane is a step from where it was expected.
+  #meet(inputs, steps, now) {
+    if (inputs === steps || now - this.#nudgedAt < NUDGE_MS) return;
+    this.#nudgedAt = now;
+    this.nudge = true;
+  }
+
+  #hear(said) {
+    const { type, player } = said;
+    if (type === "down") this.#explosions.push({ player, at: performance.now() + (player === this.seat ? 0 : this.#others.delayMs) });
+    else if (type === "joined" || type === "returned") this.connected.set(player, true);
+    else if (type === "dropped") this.connected.set(player, false);
+    else if (type === "ready") this.readiness.set(player, said.ready);
+    else if (type === "countdown") this.#startsAt(said.starts_at, Date.parse(said.timestamp) || Date.now());
+    else if (type === "result") this.result = said;
+    else if (type === "abandoned") this.abandoned = said.reason || "It was given up";
+    if (type === "left") for (const known of [this.connected, this.readiness]) known.delete(player);
+    this.#on.event?.(said);
+  }
+
+  #startsAt(at, serverNow) {
+    const ms = typeof at === "string" ? Date.parse(at) : at > 1e11 ? at : at * 1000;
+    this.startsAt = Date.now() + ms - serverNow;
+  }
+
+  // ── what is sent ─────────────────────────────────────────────────────────────────────────
+
+  /** Whether controls move anything now. */
+  get flying() {
+    return this.seat !== null && this.state === LIVE && flies(this.planes.get(this.seat)?.state);
+  }
+
+  /** A step of the pilot's: send his controls and fly with them. */
+  send(controls, now) {
+    if (!this.flying || this.#named === null || this.#client.state.name !== "live") return;
+    this.#seq += 1;
+    this.#client.sendBinary(encoded(this.#seq, now, controls));
+    this.prediction.input(controls, this.#seq, now);
+  }
+
+  // ── what is seen ─────────────────────────────────────────────────────────────────────────
+
+  /** Frames that did not come, 0 to 1. */
+  get loss() {
+    return this.#clock.loss;
+  }
+
+  /** { ammo, ready_at, full_at } of one's own plane, as far as it is known. */
+  get gun() {
+    const value = (column) => this.#own?.value(`p${this.seat}`, column);
+    return { ammo: value("ammo"), ready_at: value("ready_at"), full_at: value("full_at") };
+  }
+
+  /** What to draw: places in u, angles in radians, others in the past and oneself ahead. */
+  scene(now) {
+    const viewed = this.#others.viewed(now) ?? this.step;
+    const planes = [];
+    for (const [player, cells] of this.#others.at(viewed)) {
+      if (player !== this.seat) planes.push(planeOf(player, cells));
+    }
+    const own = this.#ownPlane(now);
+    if (own) planes.push(own);
+    const ahead = (this.#clock.now(now) ?? this.step) + Math.max(0, (this.prediction?.ahead ?? 0) - 1);
+    const shots = this.#shots.flying((player) => (player === this.seat ? ahead : viewed));
+    for (const shot of shots) shot.angle = radians(shot.heading, TURN);
+    this.#explosions = this.#explosions.filter((one) => now - one.at < 1000);
+    return { planes, own, shots: this.state === LIVE ? shots : [], explosions: this.#explosions.filter((one) => one.at <= now) };
+  }
+
+  #ownPlane(now) {
+    const cells = this.planes.get(this.seat);
+    const shown = this.prediction?.shown(now);
+    if (!cells || !shown) return null;
+    return { ...planeOf(this.seat, cells), x: shown.x, y: shown.y, angle: radians(shown.heading, TURN), own: true };
+  }
+
+  /** Pilots by score: [{ player, name, score, deaths, health, state, own, connected, ready }]. */
+  get scores() {
+    const seated = [...this.planes].filter(([, one]) => one.name || one.state >= FLYING);
+    const list = seated.map(([player, { name, score, deaths, health, state }]) => ({
+      player, name: name || `Pilot ${player + 1}`, score, deaths, health, state,
+      own: player === this.seat, connected: this.connected.get(player) ?? true, ready: this.readiness.get(player) ?? false,
+    }));
+    return list.sort((a, b) => b.score - a.score || a.deaths - b.deaths || a.player - b.player);
+  }
+}
+
+function planeOf(player, cells) {
+  const { state, health, name } = cells;
+  return { player, name, state, health, x: cells.x / U, y: cells.y / U, angle: radians(cells.heading, TURN / CELL.heading), own: false };
+}
