@@ -75,22 +75,27 @@ export function showFigures(match, { latency, fps }) {
 }
 
 const RESULT = [
-  ["place", "Place"], ["name", "Pilot"], ["score", "Shot down"], ["deaths", "Down"],
-  ["rating_before", "Rating before"], ["rating_after", "Rating after"], ["left", "Left"],
+  ["Place", (one) => one.place],
+  ["Pilot", (one) => one.name],
+  ["Shot down", (one) => one.score],
+  ["Down", (one) => one.deaths],
+  ["Rating", (one, rated) => (rated && one.rating_after !== undefined ? `${one.rating_before} → ${one.rating_after}` : "")],
+  ["Left", (one) => one.left],
 ];
 
 /** The result of a match, as `match_result` or the event `result` has it; null: none. */
 export function showResult(result, seat) {
   $("result").hidden = result === null;
   if (result === null) return;
-  const columns = RESULT.filter(([key]) => result.results.some((one) => one[key] !== undefined && one[key] !== null && one[key] !== ""));
+  const cell = (read, one) => String(read(one, result.rated) ?? "");
+  const columns = RESULT.filter(([, read]) => result.results.some((one) => cell(read, one)));
   const head = made("tr", "");
-  head.append(...columns.map(([, name]) => made("th", name, { scope: "col" })));
+  head.append(...columns.map(([name]) => made("th", name, { scope: "col" })));
   $("places").tHead.replaceChildren(head);
   const rows = result.results.map((one) => {
     const row = made("tr", "");
     row.classList.toggle("own", one.player === seat);
-    row.append(...columns.map(([key]) => made("td", String(one[key] ?? ""))));
+    row.append(...columns.map(([, read]) => made("td", cell(read, one))));
     return row;
   });
   $("places").tBodies[0].replaceChildren(...rows);

@@ -37,7 +37,7 @@ export class Lobby {
     if (names.join() === this.#columns.join()) return;
     this.#columns = [...names];
     for (const [key, row] of this.#rows) this.#forget(key, row);
-    this.#head.replaceChildren(...["match", ...names, ""].map((name) => made("th", spoken(name), { scope: "col" })));
+    this.#head.replaceChildren(...["match", ...names, ""].map((name) => made("th", spoken(name), { scope: "col", class: name })));
   }
 
   #forget(key, row) {
@@ -69,7 +69,7 @@ export class Lobby {
     watch.addEventListener("click", () => this.#on.watch(key));
     const buttons = made("td", "");
     buttons.append(join, " ", watch);
-    element.append(made("th", key, { scope: "row" }), ...cells, buttons);
+    element.append(made("th", key, { scope: "row", class: "match" }), ...cells, buttons);
     return { element, cells, join, watch };
   }
 }

@@ -1,16 +1,19 @@
 // One match that is followed: its tables and its events become what there is to draw, and a pilot's
 // controls become inputs. Owns the way from rows to planes; knows no elements. The clock is given.
 
-import { CELL, FLYING, LIVE, flies, rulesOf, TURN, UNIT } from "./dogfight.js";
+import { CELL, COUNTDOWN, FINISHED, flies, FLYING, GONE, LIVE, LOBBY, rulesOf, TURN, UNIT } from "./dogfight.js";
 import { Interpolation, StepClock } from "./interpolation.js";
 import { encoded } from "./pilot.js";
 import { Prediction } from "./prediction.js";
 import { Shots } from "./shots.js";
 
 const NAMES = ["lobby", "countdown", "live", "finished"];
+const USUAL_HZ = 30;
+const RATES = [20, 25, 30, 40, 50, 60];
 const ROW = /^p(\d+)(?:\.(\d+))?$/;
 const U = UNIT / CELL.position; // cells of a u
 const radians = (heading, turn) => (heading * 2 * Math.PI) / turn;
+const STARTS_MS = 2000; // a countdown that is over for so long was broken off
 const NUDGE_MS = 500; // not more often is the moment of inputs moved
 
 export class Match {
@@ -26,7 +29,6 @@ export class Match {
   nudge = false; // inputs come where steps are made: send them a little later
   #client;
   #on;
-  #table;
   #own = null;
   #clock;
   #others;
@@ -45,17 +47,26 @@ export class Match {
     this.seat = seat;
     this.#client = client;
     this.#on = on;
-    this.hz = told.hz ?? 30;
-    const rules = rulesOf(this.hz);
-    this.#clock = new StepClock(this.hz, seat === null ? null : 1);
-    this.#others = new Interpolation(this.hz, this.#clock);
-    this.#shots = new Shots(rules);
-    this.prediction = seat === null ? null : new Prediction(rules);
+    this.#begin(told.hz ?? USUAL_HZ);
     this.update(told);
     const options = { format: "binary", hidden: "same" };
-    this.#table = client.table(this.channel, options, { rows: (_, copy) => this.#take(copy, performance.now()), ended: (said) => on.ended?.(said) });
+    client.table(this.channel, options, {
+      rows: (_, copy) => this.#take(copy, performance.now()),
+      confirmed: ({ limits }) => told.hz === undefined && limits?.flush_ms && this.#begin(rateOf(limits.flush_ms)),
+      ended: (said) => on.ended?.(said),
+    });
     if (seat !== null) this.#own = client.table(`${this.channel}.own`, options);
     client.stream(`${this.channel}.events`, { message: (said) => this.#hear(said) });
+  }
+
+  #begin(hz) {
+    if (hz === this.hz) return;
+    this.hz = hz;
+    const rules = rulesOf(hz);
+    this.#clock = new StepClock(hz, this.seat === null ? null : 1);
+    this.#others = new Interpolation(hz, this.#clock);
+    this.#shots = new Shots(rules);
+    this.prediction = this.seat === null ? null : new Prediction(rules);
   }
 
   get channel() {
@@ -64,7 +75,15 @@ export class Match {
 
   /** "lobby", "countdown", "live", "finished" or "abandoned". */
   get status() {
-    return this.abandoned ? "abandoned" : NAMES[this.state];
+    if (this.abandoned) return "abandoned";
+    // The countdown is an event first; the row may say it with its next change only.
+    const counts = this.state === LOBBY && this.startsAt !== null && Date.now() < this.startsAt + STARTS_MS;
+    return NAMES[counts ? COUNTDOWN : this.state];
+  }
+
+  /** Whether it has ended, one way or the other. */
+  get over() {
+    return this.abandoned !== "" || this.state === FINISHED;
   }
 
   /** What the server says of the match besides its rows. */
@@ -74,7 +93,7 @@ export class Match {
       this.connected.set(one.player, one.connected !== false);
       this.readiness.set(one.player, one.ready === true);
     }
-    if (told.starts_at) this.#startsAt(told.starts_at, Date.now());
+    if (told.starts_at) this.#startsAt(told.starts_at, told.timestamp);
   }
 
   /** Follow it no more. */
@@ -142,16 +161,18 @@ export class Match {
     else if (type === "joined" || type === "returned") this.connected.set(player, true);
     else if (type === "dropped") this.connected.set(player, false);
     else if (type === "ready") this.readiness.set(player, said.ready);
-    else if (type === "countdown") this.#startsAt(said.starts_at, Date.parse(said.timestamp) || Date.now());
+    else if (type === "countdown") this.#startsAt(said.starts_at, said.timestamp);
     else if (type === "result") this.result = said;
     else if (type === "abandoned") this.abandoned = said.reason || "It was given up";
+    if (type === "left" || (type === "ready" && !said.ready)) this.startsAt = null; // until it is said again
     if (type === "left") for (const known of [this.connected, this.readiness]) known.delete(player);
     this.#on.event?.(said);
   }
 
-  #startsAt(at, serverNow) {
-    const ms = typeof at === "string" ? Date.parse(at) : at > 1e11 ? at : at * 1000;
-    this.startsAt = Date.now() + ms - serverNow;
+  // The server's clock may be another: what counts is how long after its message it begins.
+  #startsAt(at, said) {
+    const ms = typeof at === "string" ? Date.parse(at) : at * 1000;
+    this.startsAt = Date.now() + ms - (Date.parse(said) || Date.now());
   }
 
   // ── what is sent ─────────────────────────────────────────────────────────────────────────
@@ -201,7 +222,7 @@ export class Match {
   #ownPlane(now) {
     const cells = this.planes.get(this.seat);
     const shown = this.prediction?.shown(now);
-    if (!cells || !shown) return null;
+    if (!cells || !shown || cells.state === GONE) return null;
     return { ...planeOf(this.seat, cells), x: shown.x, y: shown.y, angle: radians(shown.heading, TURN), own: true };
   }
 
@@ -214,6 +235,12 @@ export class Match {
     }));
     return list.sort((a, b) => b.score - a.score || a.deaths - b.deaths || a.player - b.player);
   }
+}
+
+// Steps a second, of a table that is told so often: guests are not told the match, and the milliseconds are rounded.
+function rateOf(flushMs) {
+  const off = (hz) => Math.abs(1000 / hz - flushMs);
+  return RATES.reduce((best, hz) => (off(hz) < off(best) ? hz : best));
 }
 
 function planeOf(player, cells) {

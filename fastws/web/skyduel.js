@@ -13,6 +13,7 @@ import { Sky } from "./sky.js";
 const PATH = "/api/v69/ws/skyduel?automatic=false&endpoint=public.matches";
 const FIGURES_MS = 250;
 const RESULT_MS = 3000; // it is told when it is stored
+const NOTICE_MS = 8000;
 const IDLE_MS = 100; // between two looks whether there is a match
 
 const $ = (id) => document.getElementById(id);
@@ -43,14 +44,18 @@ async function ask(message) {
   }
 }
 
-function enter(told, seat, code = "") {
-  if (here && here.id === told.match_id && here.seat === seat) {
-    here.update(told); // the seat is ours again, after a lost connection
+function enter(fields, seat, code = "") {
+  if (here && here.id === fields.match_id && here.seat === seat) {
+    here.update(fields); // the seat is ours again, after a lost connection
     return;
   }
   here?.close();
   invite = code;
-  here = new Match(client, told, seat, { event: heard, ended: ({ message }) => away(message) });
+  const match = new Match(client, fields, seat, {
+    event: (said) => match === here && heard(said),
+    ended: ({ message }) => match === here && !match.over && away(message), // a result stays to be read
+  });
+  here = match;
   pilot.release();
   showResult(null, seat);
   show();
@@ -61,16 +66,22 @@ async function take(message) {
   if (!said) return;
   taken = null;
   notice("");
-  enter(said.match, said.player, said.invite ?? message.invite);
+  enter(told(said), said.player, said.invite ?? message.invite);
 }
+
+// A match as an answer says it, with the server's time of that.
+const told = ({ match, timestamp }) => ({ ...match, timestamp });
 
 const join = (id, code) => take({ type: "join_match", match_id: numbered(id), ...(code && { invite: code }) });
 
+// A guest has no messages of the game; public matches he may follow all the same.
 async function watch(id, code) {
-  const message = { type: "spectate", match_id: numbered(id), ...(code && { invite: code }) };
-  const said = await ask(message);
-  if (said) enter(said.match, null, code);
-  else if (client.state.user === null) enter({ match_id: message.match_id }, null); // guests may follow all the same
+  if (client.state.user === null) {
+    enter({ match_id: numbered(id) }, null);
+    return;
+  }
+  const said = await ask({ type: "spectate", match_id: numbered(id), ...(code && { invite: code }) });
+  if (said) enter(told(said), null, code);
 }
 
 function away(message) {
@@ -84,7 +95,7 @@ function away(message) {
 async function leave() {
   const left = here;
   here = null; // what comes of it is no news
-  if (left?.seat != null) await ask({ type: "leave_match" });
+  if (left?.seat != null && !left.over) await ask({ type: "leave_match" });
   left?.close();
   if (here === null) away("");
 }
@@ -102,10 +113,10 @@ async function established() {
   welcomed = null;
   if (id !== null && id !== taken) {
     const said = await ask({ type: "join_match", match_id: id });
-    if (said) enter(said.match, said.player, said.invite ?? invite);
+    if (said) enter(told(said), said.player, said.invite ?? invite);
     else if (here?.seat != null) away("");
   } else if (here?.seat != null) {
-    if (!here.result) away("Your seat was given up");
+    if (!here.over) away("Your seat was given up");
   } else if (here && invite) await ask({ type: "spectate", match_id: here.id, invite });
 }
 
@@ -118,7 +129,6 @@ client.on("seat_taken", ({ match_id: id }) => {
 });
 
 function heard(said) {
-  if (here === null) return;
   if (said.type === "result") showResult(said, here.seat);
   else if (said.type === "rematch") notice(here.seat === null ? "" : "There is a rematch");
   else if (said.type === "left" && said.player === here.seat) away("Your seat was given up");
@@ -128,7 +138,7 @@ function heard(said) {
 // The event may have been missed: the page came when the match was over.
 async function result(match) {
   await new Promise((resolve) => setTimeout(resolve, RESULT_MS));
-  if (match !== here || match.result) return;
+  if (match !== here || match.result || client.state.user === null) return;
   const said = await ask({ type: "get_result", match_id: match.id });
   if (!said || match !== here) return;
   match.result = said;
@@ -150,6 +160,7 @@ function show() {
   const live = client.state.name === "live";
   $("lobby").hidden = here !== null;
   $("arena").hidden = here === null;
+  $("arena").toggleAttribute("data-seat", here?.seat != null);
   $("guest").hidden = user !== null;
   for (const id of ["quick", "create", "private"]) $(id).disabled = !live || user === null;
   showLobby();
@@ -164,9 +175,12 @@ function show() {
   written($("invite"), invite ? `Match ${here.id}, invite ${invite}` : "");
 }
 
+let noticed = null;
 function notice(text) {
+  clearTimeout(noticed);
   $("notice").textContent = text;
   $("notice").hidden = !text;
+  noticed = setTimeout(() => ($("notice").hidden = true), NOTICE_MS);
 }
 
 function draw(now) {
@@ -184,9 +198,9 @@ function figures() {
   if (!here) return;
   showMatch(here, Date.now());
   $("arena").toggleAttribute("data-flying", here.flying);
-  const told = `${here.id} ${here.status} ${here.seat}`;
-  if (told === shown) return;
-  shown = told;
+  const what = `${here.id} ${here.status} ${here.seat}`;
+  if (what === shown) return;
+  shown = what;
   show();
   if (here.status === "finished") result(here);
 }
