@@ -29,6 +29,7 @@ export class Match {
   nudge = false; // inputs come where steps are made: send them a little later
   #client;
   #on;
+  #now;
   #own = null;
   #clock;
   #others;
@@ -40,18 +41,19 @@ export class Match {
 
   /**
    * `told`: a match as the server says it, at least its `match_id`; `seat`: one's number, or null for who
-   * watches. `on`: { event(said), ended(said) }.
+   * watches. `on`: { event(said), ended(said) }. `now`: the clock of frames, that of `scene` and `send`.
    */
-  constructor(client, told, seat, on = {}) {
+  constructor(client, told, seat, on = {}, now = () => performance.now()) {
     this.id = told.match_id;
     this.seat = seat;
     this.#client = client;
     this.#on = on;
+    this.#now = now;
     this.#begin(told.hz ?? USUAL_HZ);
     this.update(told);
     const options = { format: "binary", hidden: "same" };
     client.table(this.channel, options, {
-      rows: (_, copy) => this.#take(copy, performance.now()),
+      rows: (_, copy) => this.#take(copy, now()),
       confirmed: ({ limits }) => told.hz === undefined && limits?.flush_ms && this.#begin(rateOf(limits.flush_ms)),
       ended: (said) => on.ended?.(said),
     });
@@ -141,9 +143,9 @@ export class Match {
   #takeOwn(cells, now) {
     if (!cells || !this.prediction) return;
     this.prediction.take(cells, now);
-    // Another connection had the seat before this one: the server's number may be beyond ours.
-    if (this.#named === null) this.#seq = Math.max(this.#seq, cells.seq);
-    else if (this.step > this.#named.step && flies(cells.state)) this.#meet(cells.seq - this.#named.seq, this.step - this.#named.step, now);
+    // Another connection may have had the seat before this one: our numbers go on from its.
+    this.#seq = Math.max(this.#seq, cells.seq);
+    if (this.#named !== null && this.step > this.#named.step && flies(cells.state)) this.#meet(cells.seq - this.#named.seq, this.step - this.#named.step, now);
     this.#named = { seq: cells.seq, step: this.step };
   }
 
@@ -157,7 +159,7 @@ export class Match {
 
   #hear(said) {
     const { type, player } = said;
-    if (type === "down") this.#explosions.push({ player, at: performance.now() + (player === this.seat ? 0 : this.#others.delayMs) });
+    if (type === "down") this.#explosions.push({ player, at: this.#now() + (player === this.seat ? 0 : this.#others.delayMs) });
     else if (type === "joined" || type === "returned") this.connected.set(player, true);
     else if (type === "dropped") this.connected.set(player, false);
     else if (type === "ready") this.readiness.set(player, said.ready);
