@@ -80,7 +80,7 @@ const RESULT = [
   ["Shot down", (one) => one.score],
   ["Down", (one) => one.deaths],
   ["Rating", (one, rated) => (rated && one.rating_after !== undefined ? `${one.rating_before} → ${one.rating_after}` : "")],
-  ["Left", (one) => one.left],
+  ["Left", (one) => (one.left === true ? "yes" : one.left || "")],
 ];
 
 /** The result of a match, as `match_result` or the event `result` has it; null: none. */

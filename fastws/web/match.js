@@ -125,7 +125,7 @@ export class Match {
     const { seq, state } = cells(game);
     if (seq < this.step) this.#shots.clear();
     this.step = seq;
-    this.state = state;
+    this.state = this.result ? FINISHED : state;
     this.frames += 1;
     const planes = new Map();
     for (const [id, key] of copy.keys) {
@@ -135,14 +135,14 @@ export class Match {
       else this.#shots.take(Number(player), Number(slot), cells(id), seq);
     }
     this.planes = planes;
-    if (state === LIVE) this.#clock.add(seq, now);
+    if (this.state === LIVE) this.#clock.add(seq, now);
     this.#others.add(seq, planes);
     this.#takeOwn(planes.get(this.seat), now);
   }
 
   #takeOwn(cells, now) {
     if (!cells || !this.prediction) return;
-    this.prediction.take(cells, now);
+    this.prediction.take(cells, now, this.step);
     // Another connection may have had the seat before this one: our numbers go on from its.
     this.#seq = Math.max(this.#seq, cells.seq);
     if (this.#named !== null && this.step > this.#named.step && flies(cells.state)) this.#meet(cells.seq - this.#named.seq, this.step - this.#named.step, now);
@@ -164,7 +164,7 @@ export class Match {
     else if (type === "dropped") this.connected.set(player, false);
     else if (type === "ready") this.readiness.set(player, said.ready);
     else if (type === "countdown") this.#startsAt(said.starts_at, said.timestamp);
-    else if (type === "result") this.result = said;
+    else if (type === "result") [this.result, this.state] = [said, FINISHED]; // the last row may not have come
     else if (type === "abandoned") this.abandoned = said.reason || "It was given up";
     if (type === "left" || (type === "ready" && !said.ready)) this.startsAt = null; // until it is said again
     if (type === "left") for (const known of [this.connected, this.readiness]) known.delete(player);

@@ -1,11 +1,17 @@
-// One's own plane, shown where the server will see it. Inputs that the server has not named yet are kept
-// and played again from each state; what that corrects is not jumped, it melts away. The clock is given.
+// One's own plane, shown where the server will see it. Inputs that the server has not named yet are played
+// again from each state, a step each; what that corrects is not jumped, it melts away. The clock is given.
+//
+// A step of the server may get no input in time, and the next one two: for a moment one more or one less
+// is unnamed than steps will be made. So how many are played again is counted by steps, and follows the
+// number of unnamed inputs only when the two stay apart.
 
 import { flies, fromCells, shortWay, steered, TURN, UNIT } from "./dogfight.js";
 
 const SMOOTH_MS = 100; // until a correction is no longer seen (a twentieth of it is left)
 const JUMP = 60 * UNIT; // a correction beyond this is another place, not an error
-const WAITING_SECONDS = 2; // inputs the server has not named for so long are not coming back
+const KEPT_SECONDS = 1; // of inputs: what the server has not named for so long is not coming back
+const APART = 0.75; // steps, on the average of some states
+const WEIGHT = 0.15; // of a state in that average
 
 export class Prediction {
   plane = null; // as kept, after the last input; null before the first state
@@ -16,7 +22,10 @@ export class Prediction {
   #smoothMs;
   #before = null; // the plane a step ago: drawings are made between the two
   #steppedAt = 0;
-  #waiting = []; // { seq, throttle, turn }
+  #inputs = []; // { seq, throttle, turn }, the last ones
+  #ahead = 0;
+  #apart = 0;
+  #step = null; // of the last state
   #error = { x: 0, y: 0, heading: 0 }; // of what is shown, at #errorAt
   #errorAt = 0;
 
@@ -27,7 +36,7 @@ export class Prediction {
 
   /** How many steps what is shown is ahead of the last state. */
   get ahead() {
-    return this.#waiting.length;
+    return this.#ahead;
   }
 
   /** An input that is sent now; `seq` is larger than the one before. A step is flown with it. */
@@ -35,28 +44,43 @@ export class Prediction {
     this.seq = seq;
     if (!this.plane || !flies(this.state)) return;
     const { throttle, turn } = controls;
-    this.#waiting.push({ seq, throttle, turn });
-    if (this.#waiting.length > WAITING_SECONDS * this.#rules.hz) this.#waiting.shift();
+    this.#inputs.push({ seq, throttle, turn });
+    if (this.#inputs.length > KEPT_SECONDS * this.#rules.hz) this.#inputs.shift();
+    this.#ahead = Math.min(this.#ahead + 1, this.#inputs.length);
     this.#before = this.plane;
     this.#steppedAt = now;
     this.plane = steered(this.#rules, this.plane, controls);
   }
 
-  /** One's own row of a state: { x, y, heading, speed, seq, state }, cells as they came. */
-  take(cells, now) {
-    this.#waiting = this.#waiting.filter((input) => input.seq > cells.seq);
-    const flew = this.plane !== null && flies(this.state);
+  /** One's own row of a state: { x, y, heading, speed, seq, state }, cells as they came; `step`: of the state. */
+  take(cells, now, step = null) {
+    const goesOn = this.plane !== null && flies(this.state) && flies(cells.state);
     this.state = cells.state;
-    if (!flies(cells.state)) this.#waiting = [];
+    if (!goesOn) this.forget();
+    const unnamed = this.#inputs.filter((input) => input.seq > cells.seq).length;
+    this.#ahead = this.#steps(unnamed, step);
     let plane = fromCells(cells);
-    for (const input of this.#waiting) plane = steered(this.#rules, plane, input);
-    if (flew && flies(cells.state)) this.#correct(plane, now);
+    for (const input of this.#inputs.slice(this.#inputs.length - this.#ahead)) plane = steered(this.#rules, plane, input);
+    if (goesOn) this.#correct(plane, now);
     else this.#jump(plane, 0, now);
   }
 
   /** The connection is gone: what was sent is not going to be named. */
   forget() {
-    this.#waiting = [];
+    this.#inputs = [];
+    this.#ahead = 0;
+    this.#step = null;
+  }
+
+  // How many steps are to be played again.
+  #steps(unnamed, step) {
+    const made = this.#step === null || step === null ? null : step - this.#step;
+    this.#step = step;
+    const left = this.#ahead - made;
+    this.#apart += (unnamed - left - this.#apart) * WEIGHT;
+    if (made !== null && left >= 0 && Math.abs(this.#apart) <= APART) return left;
+    this.#apart = 0;
+    return unnamed;
   }
 
   #correct(plane, now) {

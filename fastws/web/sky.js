@@ -4,7 +4,7 @@
 import { flies, HEALTH, HEIGHT, SHIELDED, WIDTH } from "./dogfight.js";
 
 const MARGIN = 40; // u around the sky
-const SMALLEST = 0.26; // pixels of a u at which the whole sky can still be played
+const SMALLEST = 0.2; // pixels of a u at which the whole sky can still be played
 const CLOSE = 0.5; // pixels of a u where the camera follows
 const GRID = 400;
 const EXPLODES_MS = 700;
