@@ -120,6 +120,7 @@ def gather(server: ServerProcess, matches: int) -> list[Pilot]:
         for place in range(PLAYERS):
             index = number * PLAYERS + place
             sock = connect(server.port, "/api/v69/ws/skyduel", server.token(f"Pilot{index}"), index)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers do
             if place == 0:
                 ask = {"type": "create_match", "seconds": 1800, "score": 100}
             else:

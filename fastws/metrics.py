@@ -80,9 +80,7 @@ class Stats:
     def __init__(self) -> None:
         self.opens: Counter[str] = Counter()
         self.closes: Counter[tuple[str, int]] = Counter()
-        self.messages_in: Counter[str] = Counter()
         self.out: dict[str, Traffic] = {}
-        self.bytes_in: Counter[str] = Counter()
         self.errors: Counter[tuple[str, str]] = Counter()
         self.rejections: Counter[tuple[str, str]] = Counter()
         self.commands: dict[tuple[str, str], Histogram] = {}
@@ -97,11 +95,6 @@ class Stats:
     def closed(self, endpoint: str, code: int) -> None:
         """A connection ended with a close code (1006: without one)."""
         self.closes[endpoint, code] += 1
-
-    def received(self, endpoint: str, size: int) -> None:
-        """A client message of ``size`` bytes came."""
-        self.messages_in[endpoint] += 1
-        self.bytes_in[endpoint] += size
 
     def traffic(self, endpoint: str) -> Traffic:
         """What every line of an endpoint adds to, from Python and from C."""
@@ -160,17 +153,19 @@ class _StatsCollector(Collector):
             opened.add_metric([endpoint], stats.open_now(endpoint))
         yield opened
         by_endpoint = ("endpoint",)
-        sent = {endpoint: one.messages for endpoint, one in stats.out.items()}
-        sent_bytes = {endpoint: one.bytes for endpoint, one in stats.out.items()}
+        sent, sent_bytes, received, received_bytes = (
+            {endpoint: getattr(one, name) for endpoint, one in stats.out.items()}
+            for name in ("messages", "bytes", "received", "received_bytes")
+        )
         for name, doc, counter in (
             ("connections_opened", "Connections ever opened", stats.opens),
-            ("messages_received", "Client messages", stats.messages_in),
+            ("messages_received", "Client messages", received),
             (
                 "messages_sent",
                 "Messages to clients",
                 sent,
             ),
-            ("received_bytes", "Payload bytes from clients", stats.bytes_in),
+            ("received_bytes", "Payload bytes from clients", received_bytes),
             (
                 "sent_bytes",
                 "Payload bytes to clients",

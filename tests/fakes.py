@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -51,6 +52,7 @@ class RecordingOutlet:
     def __init__(self) -> None:
         self.line = Line(Cork(lambda step: None), self._written)
         self.closed: tuple[int, str] | None = None
+        self.instant: Callable[[bytes], bool] | None = None
         self.stuck = False
         self.reading = True
         self.rtt_ms = 0.0

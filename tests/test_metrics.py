@@ -30,7 +30,8 @@ def test_counters_become_metrics() -> None:
     stats.opened("monitor")
     stats.opened("monitor")
     stats.closed("monitor", 1000)
-    stats.received("monitor", 10)
+    traffic = stats.traffic("monitor")
+    traffic.received, traffic.received_bytes = 1, 10
     line = Line(Cork(lambda step: None), lambda data: None)
     line.traffic = stats.traffic("monitor")
     line.send(b"x" * 30)

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from fastws._core.table cimport Table
+
 cdef enum:
     MOST = 16
     SLOTS = 8              # shots of one plane in the air at once
@@ -17,7 +19,7 @@ cdef struct Plane:
 cdef struct Shot:
     int64_t x, y, vx, vy
     int64_t from_x, from_y, fired
-    int32_t heading, speed, flying, seen
+    int32_t heading, speed, flying, seen, shown
 
 
 cdef struct Rules:
@@ -38,6 +40,9 @@ cdef class Arena:
 
     cdef void control(self, int seat, int64_t seq, int throttle, int turn, bint fire) noexcept
     cdef Plane* _of(self, int seat) except NULL
+    cpdef bint step(self)
+    cpdef show(self, Table table, int game, int first)
+    cpdef show_own(self, Table table, int first)
     cdef int fly(self, int seat) except -1
     cdef void steer(self, Plane* plane) noexcept
     cdef void shoot(self, int seat) noexcept

@@ -120,7 +120,7 @@ cdef class Arena:
 
     # -- the step --------------------------------------------------------------------------
 
-    def step(self):
+    cpdef bint step(self):
         """A step on; False when the game is over, and then nothing happens any more."""
         cdef int number
         if self.over:
@@ -306,7 +306,18 @@ cdef class Arena:
             for one in self.plane[:self.planes]
         ]
 
-    def show(self, Table table not None, int game, int first):
+    def turn(self, Table table not None, Table own not None, double now):
+        """A step on, shown in the rows from 1 on of ``table``, of which row 0 is the game's, and
+        from 0 on of ``own``, both sealed at ``now`` (Unix seconds); whether there is more to say:
+        something happened, or the game is over."""
+        self.step()
+        self.show(table, 0, 1)
+        self.show_own(own, 0)
+        table._seal(table.tick + 1, now)
+        own._seal(own.tick + 1, now)
+        return bool(self._events) or self.over
+
+    cpdef show(self, Table table, int game, int first):
         """Set the cells of what everybody may see.
 
         ``game`` is the row of the game, ``first`` the first of ``planes`` rows of planes, which
@@ -322,6 +333,9 @@ cdef class Arena:
         for number in range(self.planes):
             plane = &self.plane[number]
             row = first + number
+            if plane.state == C_GONE:
+                table._store(row, 5, C_GONE, 0)
+                continue
             table._store(row, 0, plane.x >> 7, 0)
             table._store(row, 1, plane.y >> 7, 0)
             table._store(row, 2, plane.heading >> 4, 0)
@@ -334,7 +348,9 @@ cdef class Arena:
         for number in range(self.planes * SLOTS):
             shot = &self.shot[number]
             row = first + self.planes + number
-            table._store(row, 5, shot.seen, 0)
+            if shot.seen != shot.shown:
+                shot.shown = shot.seen
+                table._store(row, 5, shot.seen, 0)
             if shot.fired == self.steps and self.steps:
                 table._store(row, 0, shot.from_x >> 7, 0)
                 table._store(row, 1, shot.from_y >> 7, 0)
@@ -342,7 +358,7 @@ cdef class Arena:
                 table._store(row, 3, shot.speed >> 4, 0)
                 table._store(row, 4, shot.fired, 0)
 
-    def show_own(self, Table table not None, int first):
+    cpdef show_own(self, Table table, int first):
         """Set what only the pilot may see, in ``planes`` rows from ``first`` on."""
         cdef int number
         cdef Plane* plane

@@ -6,11 +6,7 @@ from fastws._core.view import View
 PAGE: Final[int]
 QUIET_SECONDS: Final[float]
 CHECK_EVERY: Final[int]
-MAX_PACE: Final[int]
 LAGGARD_FRAMES: Final[int]
-SHARED_FRAMES: Final[int]
-
-def pace_of(max_rate_ms: int, flush_ms: int) -> int: ...
 
 @final
 class Follower:

@@ -14,29 +14,20 @@ made and nothing queued; the next frame goes from where the client stands to the
 cimport cython
 from libc.stdint cimport int64_t, uint32_t
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 from fastws._core.cells cimport TEXT
 from fastws._core.encode cimport CHECKSUM, PARTIAL, SNAPSHOT, Encoder, Head
 from fastws._core.rowset cimport drop, find, insert, mark
 from fastws._core.table cimport Table
-from fastws._core.view cimport View
+from fastws._core.view cimport Place, View
 
 PAGE = 16384
 QUIET_SECONDS = 15.0
 CHECK_EVERY = 16
-MAX_PACE = 32
 LAGGARD_FRAMES = 8
-SHARED_FRAMES = 64
 
 cdef int WHOLE = 0x7FFFFFFF  # a cursor above all rows: no page is missing
-
-
-def pace_of(int max_rate_ms, int flush_ms):
-    """The rate class of "not more often than this": frames at every so many ticks, 1 to 32."""
-    cdef int pace = 1
-    while pace < MAX_PACE and flush_ms * pace < max_rate_ms:
-        pace <<= 1
-    return pace
 
 
 @cython.final
@@ -205,24 +196,27 @@ cdef class Follower:
         return self.make(now, self.synced, self.base, self.skipped)
 
     cdef bytes make_shared(self, double now):
-        """Followers of everything who stand at one tick share one frame."""
-        cdef dict frames = self.view.frames()
+        """Followers of everything who stand at one place share one frame."""
+        cdef View view = self.view
         cdef bint late = self.late()
-        cdef int64_t since = self.synced, base = self.base, skipped = self.skipped
-        cdef bint crowded = self.view.laggards >= LAGGARD_FRAMES
-        if late and crowded and not self.resumed and not self.fresh_start:
-            since = base = self.rounded()
-            skipped = self.table.tick - since - 1
-        key = (self.channel, self.json, self.epoch, base, since, self.cursor, self.fresh_start,
-               self.resumed, skipped, self.wants_proof(), now - self.sent >= QUIET_SECONDS)
-        found = frames.get(key)
+        cdef Place place
+        view.begin()
+        memset(&place, 0, sizeof(place))
+        place.epoch, place.since, place.base = self.epoch, self.synced, self.base
+        place.skipped = self.skipped
+        if late and view.laggards >= LAGGARD_FRAMES and not (self.resumed or self.fresh_start):
+            place.since = place.base = self.rounded()
+            place.skipped = self.table.tick - place.since - 1
+        place.channel, place.cursor, place.json = self.channel, self.cursor, self.json
+        place.fresh, place.resumed, place.proof = self.fresh_start, self.resumed, self.wants_proof()
+        place.quiet = now - self.sent >= QUIET_SECONDS
+        found = view.made(&place)
         if found is not None:
             self.cursor = found[1]
             return self.sent_now(found[0], now, found[2])
-        frame = self.make(now, since, base, skipped)
-        if frame is not None and len(frames) < SHARED_FRAMES:
-            frames[key] = (frame, self.cursor, self.frames == 0)
-            self.view.laggards += late
+        frame = self.make(now, place.since, place.base, place.skipped)
+        if frame is not None:
+            view.keep(&place, (frame, self.cursor, self.frames == 0), late)
         return frame
 
     cdef int64_t rounded(self):

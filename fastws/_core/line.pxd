@@ -7,6 +7,8 @@ cimport cython
 cdef class Traffic:
     cdef public long long messages
     cdef public long long bytes
+    cdef public long long received
+    cdef public long long received_bytes
 
 
 @cython.final
@@ -29,6 +31,7 @@ cdef class Line:
     cdef readonly bint open
     cdef readonly long long messages
     cdef readonly long long bytes
+    cdef readonly long long received
     cdef public object tap       # tap(payload, opcode) of each message, or None
     cdef int fd                  # -1 under TLS, and once the end has begun
     cdef object _write
@@ -41,6 +44,7 @@ cdef class Line:
     cdef bint _held              # the cork knows of it
 
     cdef int count(self, Py_ssize_t size) except -1
+    cpdef took(self, Py_ssize_t size)
     cdef int put(self, bytes frame, Py_ssize_t size) except -1
     cdef int hold(self, bytes part) except -1
     cpdef int flush(self) except -1

@@ -56,7 +56,7 @@ cdef enum:
 
 @cython.final
 cdef class Traffic:
-    """Messages and payload bytes that left, for whoever shares it."""
+    """Messages and payload bytes that left, and that came, for whoever shares it."""
 
 
 @cython.final
@@ -131,7 +131,7 @@ cdef class Line:
 
     With a descriptor ``fd`` it writes by itself as long as the transport holds nothing; without
     (TLS) everything goes to the transport. ``messages`` and ``bytes`` count payloads of data
-    frames; ``full`` is set by whoever hears `pause_writing` and `resume_writing`.
+    frames, ``received`` messages that came; ``full`` is set by whoever hears `pause_writing` and `resume_writing`.
     """
 
     def __cinit__(self, Cork cork not None, write, int fd=-1, is_closing=None, size_waiting=None):
@@ -199,6 +199,12 @@ cdef class Line:
         self.traffic.messages += 1
         self.traffic.bytes += size
         return 0
+
+    cpdef took(self, Py_ssize_t size):
+        """A message of so many bytes came in."""
+        self.received += 1
+        self.traffic.received += 1
+        self.traffic.received_bytes += size
 
     cdef int put(self, bytes frame, Py_ssize_t size) except -1:
         """Hold a frame of a message that is framed already; ``size`` is its payload's."""

@@ -18,6 +18,7 @@ class Receiver(Protocol):
 
 @disjoint_base
 class Socket(WSListener):
+    instant: Callable[[bytes], bool] | None
     def __init__(
         self,
         opened: Callable[[Socket], Receiver],

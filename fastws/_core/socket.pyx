@@ -56,6 +56,7 @@ cdef class Socket(WSListener):
     cdef object _wheel
     cdef Cork _cork
     cdef readonly Line line      # None before the handshake
+    cdef public object instant   # instant(data) takes a binary message at once; False: it is not for it
     cdef object _clock
     cdef Messages _messages
     cdef Bucket _frames
@@ -178,7 +179,10 @@ cdef class Socket(WSListener):
                 self._refuse(POLICY, "Message rate limit exceeded")
                 return
             data, self._messages.data = self._messages.data, b""
-            if self._receiver is not None:
+            if (event == BINARY and self.instant is not None and self.line.tap is None
+                    and self.instant(data)):
+                self.line.took(len(<bytes> data))
+            elif self._receiver is not None:
                 self._receiver.receive(data, event == BINARY)
         elif event == PING:
             self._pong(self._messages.data)

@@ -9,6 +9,12 @@ from fastws._core.encode_json cimport JsonEncoder
 from fastws._core.table cimport Observer, Table
 
 
+cdef struct Place:           # where a follower of everything stands: who stands there gets one frame
+    int64_t epoch, base, since, skipped
+    int channel, cursor
+    bint json, fresh, resumed, proof, quiet
+
+
 @cython.final
 cdef class View(Observer):
     cdef readonly Table table
@@ -21,9 +27,13 @@ cdef class View(Observer):
     cdef JsonEncoder json
     cdef dict _frames                    # what was made at `_frames_of`, for the next who needs it
     cdef int64_t _frames_of
+    cdef Place last                      # of the frame that was asked for last
+    cdef tuple last_made
     cdef int laggards                    # frames made at that tick for bases of their own
 
     cdef uint64_t project(self, uint64_t mask) noexcept
     cdef uint32_t hash_cells(self, int row) noexcept
     cdef Encoder encoder(self, bint json)
-    cdef dict frames(self)
+    cdef int begin(self) except -1
+    cdef tuple made(self, const Place* place)
+    cdef int keep(self, const Place* place, tuple made, bint late) except -1

@@ -5,6 +5,7 @@ from fastws._core.cells import Column
 from fastws._core.table import Observer, Table
 
 VIEWS: Final[int]
+SHARED_FRAMES: Final[int]
 
 @final
 class View(Observer):

@@ -8,7 +8,7 @@ order of the table; masks and hashes on the wire use these numbers.
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memset
+from libc.string cimport memcmp, memcpy, memset
 
 from fastws._core.cells cimport DECIMAL, Moves, Sealed, again
 from fastws._core.encode cimport BinaryEncoder, Encoder, Shape
@@ -17,6 +17,7 @@ from fastws._core.packing cimport cell_hash, lowest
 from fastws._core.table cimport Observer, Table
 
 VIEWS = 4
+SHARED_FRAMES = 64
 cdef uint64_t ONE = 1
 
 
@@ -166,10 +167,28 @@ cdef class View(Observer):
     cdef Encoder encoder(self, bint json):
         return self.json if json else self.binary
 
-    cdef dict frames(self):
-        """Frames that were made of the present tick."""
+    cdef int begin(self) except -1:
+        """Forget frames of older ticks."""
         if self._frames_of != self.table.tick:
             self._frames_of = self.table.tick
             self._frames.clear()
             self.laggards = 0
-        return self._frames
+            self.last_made = None
+        return 0
+
+    cdef tuple made(self, const Place* place):
+        """(frame, cursor after it, whether it had a checksum) for who stands there, or None.
+
+        Most ask for what was asked for last: a comparison of memory instead of a look-up."""
+        if self.last_made is None or memcmp(place, &self.last, sizeof(Place)):
+            self.last_made = self._frames.get((<const char*> place)[:sizeof(Place)])
+            memcpy(&self.last, place, sizeof(Place))
+        return self.last_made
+
+    cdef int keep(self, const Place* place, tuple made, bint late) except -1:
+        """A frame that others may want, too."""
+        if len(self._frames) < SHARED_FRAMES:
+            self._frames[(<const char*> place)[:sizeof(Place)]] = made
+            self.laggards += late
+        self.last_made = made
+        return 0

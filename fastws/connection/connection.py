@@ -51,6 +51,9 @@ class Peer(Struct, frozen=True):
 class Outlet(Protocol):
     """Where a connection's bytes go."""
 
+    instant: Callable[[bytes], bool] | None
+    """Takes binary messages before they are received, where they need no turn; may be set."""
+
     @property
     def line(self) -> Line:
         """Where frames leave that are written from C."""
@@ -120,9 +123,7 @@ class Connection:
         "grouped",
         "id",
         "identity",
-        "instant",
         "limiter_hits",
-        "messages_in",
         "on_gone",
         "opened_at",
         "outlet",
@@ -162,12 +163,10 @@ class Connection:
         self.subscriptions: dict[str, Subscription] = {}
         self.grouped = 0  # how many of them count as one channel (token.<SYMBOL>)
         self.state: Any = None  # whatever the endpoint keeps for this client
-        self.messages_in = 0
         self.limiter_hits = 0
         self.close_code: int | None = None
         self.close_reason = ""
         self.told_expiry = 0.0
-        self.instant: Callable[[bytes], bool] | None = None  # takes binary messages at once
         self.tap: Callable[[bytes, int], None] | None = None  # hears what comes in
         self.on_gone = on_gone
         self._handler = handler
@@ -192,12 +191,9 @@ class Connection:
         """Take one whole message from the socket."""
         if self.close_code is not None:
             return
-        self.messages_in += 1
+        self.outlet.line.took(len(data))
         if self.tap is not None:
             self.tap(data, 2 if binary else 1)
-        self.stats.received(self.endpoint, len(data))
-        if binary and self.instant is not None and self._pump is None and self.instant(data):
-            return
         if self._inbox is None:
             self._inbox = deque()
         self._inbox.append((data, binary))
@@ -278,6 +274,11 @@ class Connection:
     def line(self) -> Line:
         """Where its frames leave."""
         return self.outlet.line
+
+    @property
+    def messages_in(self) -> int:
+        """Messages that came."""
+        return self.outlet.line.received
 
     @property
     def messages_out(self) -> int:

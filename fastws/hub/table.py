@@ -15,14 +15,14 @@ from msgspec import UNSET
 
 from fastws._core import view as columns
 from fastws._core.fanout import Fanout, Lane
-from fastws._core.follower import Follower, pace_of
+from fastws._core.follower import Follower
 from fastws._core.table import Table
 from fastws.errors import Code, WireError
 from fastws.hub.channel import Subscriber, Subscription
 from fastws.hub.view import Encode, View
 from fastws.wire import Since, Subscribe
 
-__all__ = ["FORMATS", "Names", "TableChannel", "TableSubscription", "packed"]
+__all__ = ["FORMATS", "Names", "TableChannel", "TableSubscription", "pace_of", "packed"]
 
 FORMATS = ("legacy", "json", "binary")
 
@@ -31,6 +31,18 @@ SLICE = 100
 
 PACKED = 2
 """Type of the block whose content is a zstd frame of blocks (docs/wire.md)."""
+
+
+MAX_PACE = 32
+"""Ticks from frame to frame of the slowest rate class."""
+
+
+def pace_of(max_rate_ms: int, flush_ms: int) -> int:
+    """The rate class of "not more often than this": a frame at every so many ticks, 1 to 32."""
+    pace = 1
+    while pace < MAX_PACE and flush_ms * pace < max_rate_ms:
+        pace <<= 1
+    return pace
 
 
 class Names(Protocol):

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from fastws._core import follower as core
-from fastws._core.follower import Follower, pace_of
+from fastws._core.follower import Follower
 from fastws._core.table import Column, Table
 from fastws._core.view import View
 from fastws.client.frames import Columns, Frame, blocks, read
 from fastws.client.tables import TableCopy
+from fastws.hub.table import pace_of
 
 NAMES = ("price", "label")
 

@@ -30,7 +30,10 @@ def types(caller: Caller) -> list[str]:
 
 def steer(caller: Caller, seq: int, throttle: int = 100, turn: int = 0, fire: bool = False) -> None:
     t = round(caller.sky.clock.now * 1000)
-    caller.conn.receive(pack(seq, t, Controls(throttle, turn, fire)), True)
+    data = pack(seq, t, Controls(throttle, turn, fire))
+    instant = caller.outlet.instant  # as a socket does it
+    if instant is None or not instant(data):
+        caller.conn.receive(data, True)
 
 
 async def test_who_comes_is_told_what_there_is_to_play(sky: Sky) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from fastws._core.follower import Follower, pace_of
+from fastws._core.follower import Follower
 from fastws._core.table import Column, Table
 from fastws._core.view import View
+from fastws.hub.table import pace_of
 from fastws.pages.files import Files
 from fastws.pages.origin import SECURITY
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from fastws.domain.skyduel.lobby import Lobby
+from fastws.domain.skyduel.lobby import PHASES, Lobby
 from fastws.domain.skyduel.match import Match
 from fastws.hub import PriorityTable
 from fastws.metrics import Histogram
@@ -22,8 +22,6 @@ from fastws.metrics import Histogram
 __all__ = ["Clockwork"]
 
 log = structlog.get_logger()
-
-PHASES: Final = 4
 
 CATCH_UP: Final = 5
 """Steps made up for after a pause of the process."""
@@ -74,7 +72,7 @@ class Clockwork:
 
     async def _turn(self, phase: int, late: float) -> None:
         """One step of the matches of a phase."""
-        matches = [one for one in self._lobby.due() if one.id % PHASES == phase]
+        matches = self._lobby.due(phase)
         if not matches:
             return
         self.lateness.observe(late)

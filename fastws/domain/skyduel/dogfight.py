@@ -83,6 +83,10 @@ class Dogfight:
         """A step on; False when it is over after it."""
         return self._arena.step() and not self._arena.over
 
+    def turn(self, table: Table, own: Table, now: float) -> bool:
+        """A step on, shown and sealed; whether something happened or it is over."""
+        return self._arena.turn(table, own, now)
+
     def happened(self) -> list[Happening]:
         """Hits, planes that went down and planes that came back."""
         found = self._arena.take_events()

@@ -91,6 +91,9 @@ class Game(Protocol):
     def step(self) -> bool:
         """A step on; False when it is over after it."""
 
+    def turn(self, table: Table, own: Table, now: float) -> bool:
+        """A step on, shown and sealed at ``now``; whether something happened or it is over."""
+
     def happened(self) -> list[Happening]:
         """What happened since the last call."""
 

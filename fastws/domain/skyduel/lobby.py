@@ -20,7 +20,7 @@ from fastws.domain.skyduel.match import STATUSES, Match, Notice, Player, Seat
 from fastws.errors import WireError
 from fastws.store.skyduel import SkyduelRows
 
-__all__ = ["MODES", "Lobby"]
+__all__ = ["MODES", "PHASES", "Lobby"]
 
 log = structlog.get_logger()
 
@@ -35,6 +35,12 @@ IDLE_SECONDS: Final = 600.0
 
 SHOWN_SECONDS: Final = 60.0
 """How long a match that ended can be seen."""
+
+PHASES: Final = 4
+"""Parts of a step over which matches are spread, by their number."""
+
+LIST_SECONDS: Final = 1.0
+"""Seconds between two looks at who leads and watches."""
 
 MATCHES: Final = 1000
 """Matches at once."""
@@ -61,10 +67,11 @@ class Lobby:
         self._playing: dict[str, Seat] = {}  # by wallet
         self._looking = asyncio.Lock()
         self._coming: set[str] = set()  # wallets for whom a match is being made
-        self.running: dict[Match, None] = {}  # count down or live, in order of their begin
+        self.running: tuple[dict[Match, None], ...] = tuple({} for _ in range(PHASES))
         self.changed: set[Match] = set()  # by who came or went: its followers are to be told
         self.table = Table("matches", COLUMNS, epoch)
         self._listed: set[str] = set()
+        self._listed_at = 0.0
         self._inputs: Counter[str] = Counter()  # of matches that are gone
         self.notices: deque[Notice] = deque()
         self.on_notice: Callable[[], None] = lambda: None
@@ -242,7 +249,7 @@ class Lobby:
 
     def ended(self, match: Match) -> None:
         """A match is over: its players are free; what is to be kept is handed on."""
-        self.running.pop(match, None)
+        self.running[match.id % PHASES].pop(match, None)
         for seat in match.seats.values():
             if self._playing.get(seat.player.wallet) is seat:
                 del self._playing[seat.player.wallet]
@@ -252,13 +259,17 @@ class Lobby:
     def turn(self) -> None:
         """What time does: seats that nobody took up again, lobbies that sleep, old matches."""
         now = self._clock()
+        listed = now - self._listed_at >= LIST_SECONDS
+        if listed:
+            self._listed_at = now
         for match in self:
             for seat in match.present:
                 if seat.dropped_at is not None and now - seat.dropped_at >= GRACE_SECONDS:
                     self.leave(seat, "timeout")
             if match.status == "lobby" and now - match.changed_at >= IDLE_SECONDS:
                 self.abandon(match, "Nothing happened for a long time")
-            self._list(match)
+            if listed:
+                self._list(match)
             gone = match.ended_at is not None and now - match.ended_at >= SHOWN_SECONDS
             if gone and (match.stored or match.status == "abandoned"):
                 self._inputs += match.inputs()
@@ -268,17 +279,21 @@ class Lobby:
 
     # ── what is seen ────────────────────────────────────────────────────────────────────
 
-    def due(self) -> list[Match]:
-        """Matches that may have something to tell now."""
-        return [*self.running, *(self.changed - self.running.keys())]
+    def due(self, phase: int | None = None) -> list[Match]:
+        """Matches that may have something to tell now, all or those of a phase."""
+        if phase is None:
+            return [match for one in range(PHASES) for match in self.due(one)]
+        running = self.running[phase]
+        waiting = [one for one in self.changed if one.id % PHASES == phase and one not in running]
+        return [*running, *waiting]
 
     def _follow(self, match: Match) -> None:
         match.show()
         self.changed.add(match)
         if match.status in ("countdown", "live"):
-            self.running.setdefault(match)
+            self.running[match.id % PHASES].setdefault(match)
         else:
-            self.running.pop(match, None)
+            self.running[match.id % PHASES].pop(match, None)
         self._list(match)
 
     def _list(self, match: Match) -> None:

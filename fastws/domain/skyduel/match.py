@@ -194,15 +194,13 @@ class Match:
         elif self.status == "live" and self.game is not None:
             for call in self.before_step:
                 call(self)
-            going = self.game.step()
-            for type_, fields in self.game.happened():
-                self.say(type_, **fields)
-            if not going:
-                self._finish()
-            else:
-                self.game.show(self.table, self.own)
-                self.seal()
-                return True
+            if self.game.turn(self.table, self.own, self._clock()):
+                for type_, fields in self.game.happened():
+                    self.say(type_, **fields)
+                if self.game.over:
+                    self._finish()
+                    self.show()
+            return True
         else:
             return False
         self.show()

@@ -132,7 +132,7 @@ class Matches(Endpoint):
     async def leave_match(self, conn: Connection, msg: Message) -> Reply:
         """Give one's seat up for good."""
         seat = self.seat(conn)
-        session(conn).seat = conn.instant = None
+        session(conn).seat = conn.outlet.instant = None
         self._lobby.leave(seat)
         self._reseat(conn, seat.match)
         return Reply("match_left", match_id=seat.match.id)
@@ -201,14 +201,14 @@ class Matches(Endpoint):
     def _sit(self, conn: Connection, seat: Seat) -> Reply:
         before = self._lobby.take(seat, conn)
         if isinstance(before, Connection):
-            session(before).seat = before.instant = None
+            session(before).seat = before.outlet.instant = None
             before.tell(Reply("seat_taken", match_id=seat.match.id))
             self._reseat(before, seat.match)
         state = session(conn)
         state.seat, state.last = seat, seat.match
         seat.stick.bucket = conn.allowance.bucket("input")
         seat.stick.on_refused = partial(self.refuse, conn, seat)
-        conn.instant = seat.stick.take
+        conn.outlet.instant = seat.stick.take
         self._reseat(conn, seat.match)
         fields: dict[str, Any] = {"match": match_fields(seat.match), "player": seat.number}
         if seat.match.private:
