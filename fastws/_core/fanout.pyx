@@ -167,6 +167,12 @@ cdef class Fanout:
             made += self.serve_late(now, most - made)
         return made
 
+    def leave_now(self):
+        """Write what its lanes hold at once, before what others wrote earlier in this turn."""
+        cdef Py_ssize_t at
+        for at in range(PyList_GET_SIZE(self._lanes)):
+            (<Lane> PyList_GET_ITEM(self._lanes, at)).line.flush()
+
     cdef void warm(self) noexcept:
         """Fetch what the next lanes need, one step of the way a lane: itself, its follower and
         its line, the numbers of the rows it follows."""

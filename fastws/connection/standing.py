@@ -51,16 +51,18 @@ class Standing:
     async def look(self, wallets: Collection[str] | None = None) -> None:
         """Compare the connections (of these wallets) with the table; `StoreUnavailable`."""
         here: dict[str, list[Connection]] = {}
+        known: dict[str, str] = {}
         for conn in self._connections:
-            wallet = conn.identity.wallet
+            wallet, role = conn.identity.wallet, conn.identity.role
             if wallet is not None and (wallets is None or wallet in wallets):
                 here.setdefault(wallet, []).append(conn)
+                # of two connections that disagree one is wrong: then both are looked at
+                known[wallet] = str(role) if known.get(wallet, role) == role else ""
         if not here:
             return
-        roles = await self._users.roles(list(here))
-        for wallet, connections in here.items():
-            for conn in connections:
-                self._judge(conn, roles.get(wallet))
+        for wallet, now in (await self._users.changed(known)).items():
+            for conn in here[wallet]:
+                self._judge(conn, now)
 
     def _judge(self, conn: Connection, role: str | None) -> None:
         if conn.close_code is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -50,14 +51,19 @@ class Users:
         """  # noqa: S608 - constant
         return _user(await self._database.fetchrow(sql, wallet, f"degen_{wallet[:6]}"))
 
-    async def roles(self, wallets: list[str]) -> dict[str, str]:
-        """The roles of those of the wallets that are users and not banned."""
-        sql = """
-            SELECT wallet_address, role::text FROM users
-            WHERE wallet_address = ANY($1) AND NOT is_banned
+    async def changed(self, roles: Mapping[str, str]) -> dict[str, str | None]:
+        """Of these wallets those that have another role by now; None: banned, or no more.
+
+        The database compares: mostly nobody is another, and there is nothing to read.
         """
-        rows = await self._database.fetch(sql, wallets)
-        return {row["wallet_address"]: row["role"] for row in rows}
+        sql = """
+            SELECT here.wallet, CASE WHEN u.is_banned THEN NULL ELSE u.role::text END
+            FROM unnest($1::text[], $2::text[]) AS here (wallet, role)
+                LEFT JOIN users u ON u.wallet_address = here.wallet
+            WHERE u.role::text IS DISTINCT FROM here.role OR u.is_banned
+        """
+        rows = await self._database.fetch(sql, list(roles), list(roles.values()))
+        return {str(one[0]): one[1] for one in rows}
 
     async def standing(self, wallet: str, connection: Any) -> Standing | None:
         """A user within a transaction: nobody else changes him before it ends."""

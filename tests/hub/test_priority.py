@@ -168,3 +168,16 @@ def test_rows_that_are_not_for_him_are_not_given_whatever_he_asks() -> None:
     subscription.change(Subscribe(channel="t", format="binary"))
     assert subscription.names == {}
     assert subscription.follower.held == []
+
+
+def test_frames_of_who_acts_leave_before_what_others_hold() -> None:
+    world = World()
+    world.audience.actors = {"player"}
+    player = Follower("player")
+    world.follow(player)
+    world.table.set_row("a", {"x": (77, 0)})
+    world.table.seal(0.0)
+    world.channel.serve_first(world.clock.now)
+    assert player.outlet._frames == [], "it is held until the end of the turn"
+    world.channel.first.leave_now()
+    assert len(player.outlet._frames) == 1

@@ -97,6 +97,8 @@ class Clockwork:
                 screen.serve_first(now)
                 if len(screen.fanout):
                     self._rest.add(screen)
+            for screen in match.screens:
+                screen.first.leave_now()
             if match.over:
                 self._lobby.ended(match)
         except Exception:  # its fault is not that of the matches after it
