@@ -76,9 +76,11 @@ cdef class Fanout:
             return
         if hole < self._next:  # who fills the hole must have been served in this pass, too
             self._next -= 1
-            self._move(self._next, hole)
+            if hole != self._next:
+                self._move(self._next, hole)
             hole = self._next
-        self._move(last, hole)
+        if hole != last:
+            self._move(last, hole)
         self._lanes.pop()
         lane.at = -1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,3 +154,33 @@ def test_laggards_come_last_and_oldest_first() -> None:
         for lane in lanes:
             lane.line.flush()
     assert served == [1, 3, 2, 0]
+
+
+def test_who_comes_and_goes_between_passes_costs_nobody_his_place() -> None:
+    """All ways of two who come and go. A lane that was moved into a hole, when a pass was over,
+    once took itself for another: when it left, that one was served no more."""
+    for operations in itertools.product(("pass", 0, 1), repeat=7):
+        table = Table("t", [Column("price", "decimal")])
+        table.add("a", price=(1, 0))
+        table.seal(0.0)
+        view = View(table)
+        fanout = Fanout()
+        here: dict[object, tuple[Lane, Follower]] = {}
+        for what in (*operations, "pass"):
+            if what == "pass":
+                table.set_row("a", {"price": (table.tick + 5, 0)})
+                table.seal(0.0)
+                fanout.begin()
+                fanout.go_on(0.0, 1000)
+                assert all(one.synced == table.tick for _, one in here.values()), operations
+            elif what in here:
+                lane, follower = here.pop(what)
+                fanout.remove(lane)
+                follower.close()
+            else:
+                follower = Follower(view, 1, "t")
+                lane = Lane(Reader().line, follower)
+                fanout.add(lane)
+                lane.live = True
+                here[what] = lane, follower
+            assert len(fanout) == len(here)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -213,8 +213,9 @@ async def serving(live: Live, port: int = 0) -> AsyncIterator[Live]:
 class Tunnel:
     """A way to a server that can be cut: every connection breaks, and none gets through."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, delay: Callable[[], float]) -> None:
         self.target = port
+        self.delay = delay
         self.open = True
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -234,6 +235,8 @@ class Tunnel:
     async def _copy(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await source.read(65536):
+                if (seconds := self.delay()) > 0:
+                    await asyncio.sleep(seconds)
                 sink.write(data)
                 await sink.drain()
         sink.close()
@@ -249,8 +252,9 @@ class Tunnel:
 
 
 @asynccontextmanager
-async def tunnel(port: int) -> AsyncIterator[Tunnel]:
-    way = Tunnel(port)
+async def tunnel(port: int, delay: Callable[[], float] = lambda: 0.0) -> AsyncIterator[Tunnel]:
+    """A way to a port; ``delay()`` is the seconds that a piece of what goes through is held up."""
+    way = Tunnel(port, delay)
     server = await asyncio.start_server(way._through, "127.0.0.1", 0)
     way.port = server.sockets[0].getsockname()[1]
     try:
