@@ -16,7 +16,7 @@ cdef class Stick:
     cdef Arena _arena
     cdef list _changes
     cdef int _throttle, _turn
-    cdef bint _fire, _refused
+    cdef bint _fire, _latched, _playing, _refused
     cdef int64_t _seq, _clock_t
     cdef double _clock_at
 

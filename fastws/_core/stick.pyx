@@ -46,16 +46,27 @@ cdef class Stick:
         """(throttle, turn, fire) of the last input."""
         return self._throttle, self._turn, self._fire
 
-    def begin(self, Arena arena not None, list changes not None):
-        """Steer in ``arena`` from now on; each change is added to ``changes`` as (steps so far,
-        seat, throttle, turn, fire). `IndexError` for a seat that it has not."""
-        arena._of(self.number)
+    def begin(self, Arena arena=None, list changes=None):
+        """Steer from now on: in ``arena``, where each change is added to ``changes`` as (steps so
+        far, seat, throttle, turn, fire), or what a game finds out by `read`. `IndexError` for a
+        seat that the arena has not."""
+        if arena is not None:
+            arena._of(self.number)
         self._arena = arena
         self._changes = changes
+        self._playing = True
 
     def end(self):
         """Steer nothing any more."""
+        self._playing = False
         self._arena = None
+
+    def read(self):
+        """(seq, throttle, turn, fire) for a step; a shot that was asked for since the last one is
+        asked for, though the button may be up again."""
+        fire = self._latched
+        self._latched = self._fire
+        return self._seq, self._throttle, self._turn, fire
 
     def renew(self):
         """Another client steers: its numbers and its clock begin anew."""
@@ -101,14 +112,17 @@ cdef class Stick:
             turn = min(max(turn, -127), 127)
         self.watch(now, t)
         self.applied += 1
-        if self._arena is None:
+        if not self._playing:
             return True
-        self._arena.control(self.number, seq, throttle, turn, fire)
+        self._latched |= fire
+        if self._arena is not None:
+            self._arena.control(self.number, seq, throttle, turn, fire)
         if throttle != self._throttle or turn != self._turn or fire != self._fire:
             self._throttle = throttle
             self._turn = turn
             self._fire = fire
-            if len(self._changes) < CHANGES:
+            if self._arena is not None and self._changes is not None and (
+                    len(self._changes) < CHANGES):
                 self._changes.append((self._arena.steps, self.number, throttle, turn, bool(fire)))
         return True
 

@@ -111,3 +111,17 @@ def test_it_looks_at_the_clock_itself() -> None:
         assert one.take(packed(seq))
     assert one.limited >= 5
     assert one.applied >= 60
+
+
+def test_a_game_without_an_arena_reads_what_was_asked_for() -> None:
+    one = Stick(5)
+    one.put(1.0, 1, 0, 9, 9, True)
+    assert one.read() == (1, 0, 0, False), "before it began nothing counts"
+    one.begin()
+    one.put(1.0, 2, 0, 100, -50, True)
+    one.put(1.0, 3, 0, 90, -40, False)
+    assert one.read() == (3, 90, -40, True), "a click between two steps is a shot"
+    assert one.read() == (3, 90, -40, False)
+    one.put(1.0, 4, 0, 90, -40, True)
+    assert one.read()[3]
+    assert one.read()[3], "held"

@@ -57,7 +57,7 @@ class Game(Protocol):
 
     mode: ClassVar[str]
     seats: ClassVar[tuple[int, int]]  # at least, at most
-    columns: ClassVar[Sequence[Column]]  # of what everybody sees; the first rows are players
+    columns: ClassVar[Sequence[Column]]  # of what everybody sees; `state` and `name` among them
     common: ClassVar[tuple[tuple[str, ...], ...]]
     own_columns: ClassVar[Sequence[Column]]  # of what only the player sees
 
@@ -80,7 +80,10 @@ class Game(Protocol):
         """Whether it has ended."""
 
     def follow(self, stick: Stick, changes: list[Change]) -> None:
-        """Let a player steer his seat; what he changes is recorded."""
+        """Let a player steer his seat; what he changes is added to ``changes``.
+
+        A game in Python asks `Stick.read` at each step, and adds what is new to it itself.
+        """
 
     def apply(self, seat: int, controls: Controls) -> None:
         """Steer a seat like this from the next step on, as it was recorded."""
