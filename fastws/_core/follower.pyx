@@ -27,6 +27,7 @@ QUIET_SECONDS = 15.0
 CHECK_EVERY = 16
 LAGGARD_FRAMES = 8
 
+cdef list NOBODY = []
 cdef int WHOLE = 0x7FFFFFFF  # a cursor above all rows: no page is missing
 
 
@@ -267,7 +268,10 @@ cdef class Follower:
     cdef list bury(self, int64_t since):
         """Ids that are gone; held rows among them are dropped, or followed under their new id."""
         cdef int at, row
-        cdef set gone = set(self.left)
+        cdef set gone
+        if not self.left and self.table.buried_at <= since:
+            return NOBODY
+        gone = set(self.left)
         if self.table.buried_at > since:
             for tick, _, row, key in reversed(self.table.tombstones):
                 if tick <= since:
