@@ -224,6 +224,9 @@ def _limits(
     return field(default_factory=lambda: made)
 
 
+_SKYDUEL: dict[str, Rate] = {"input": "60/s", "create_match": "20/min", "quick_match": "20/min"}
+
+
 class EndpointsConfig(_Section, frozen=True):
     """One section per endpoint: ``[endpoints.monitor]`` (wire.md A2)."""
 
@@ -232,7 +235,7 @@ class EndpointsConfig(_Section, frozen=True):
     contest: EndpointConfig = _limits(256, 120)
     circuit_breaker: EndpointConfig = _limits(512, 120)
     system_settings: EndpointConfig = _limits(64, 100)
-    skyduel: EndpointConfig = _limits(64, 500, operations={"input": "60/s"})
+    skyduel: EndpointConfig = _limits(64, 500, operations=_SKYDUEL)
     admin: EndpointConfig = _limits(64, 120)
     test: EndpointConfig = _limits(64, 300)
 

@@ -10,12 +10,13 @@ from fastws.hub.channel import Channel, Subscriber, Subscription
 from fastws.hub.priority import Audience, PriorityTable
 from fastws.hub.registry import Hub
 from fastws.hub.stream import Stream, StreamSubscription
-from fastws.hub.table import FORMATS, TableChannel, TableSubscription
+from fastws.hub.table import FORMATS, ByKey, TableChannel, TableSubscription
 from fastws.hub.view import Sealable, View, ViewSubscription
 
 __all__ = [
     "FORMATS",
     "Audience",
+    "ByKey",
     "Channel",
     "Hub",
     "PriorityTable",

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from fastws._core.fanout import Fanout
 from fastws.hub.channel import Subscriber
-from fastws.hub.table import SLICE, TableChannel, TableSubscription, packed
+from fastws.hub.table import TableChannel, TableSubscription, packed
 from fastws.hub.view import View
 from fastws.wire import Subscribe
 
@@ -84,13 +84,8 @@ class PriorityTable(TableChannel):
 
     def serve_rest(self, now: float) -> Iterator[int]:
         """The others, yielding how many frames a slice made."""
-        if not len(self.fanout):
-            return
-        self.fanout.begin()
-        made = SLICE
-        while made >= SLICE:
-            made = self.fanout.go_on(now, SLICE)
-            yield made
+        if len(self.fanout):
+            yield from self._pass(now)
 
     def _fanouts(self) -> tuple[Fanout, ...]:
         return self.fanout, self.first

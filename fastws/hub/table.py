@@ -22,7 +22,7 @@ from fastws.hub.channel import Subscriber, Subscription
 from fastws.hub.view import Encode, View
 from fastws.wire import Since, Subscribe
 
-__all__ = ["FORMATS", "Names", "TableChannel", "TableSubscription", "pace_of", "packed"]
+__all__ = ["FORMATS", "ByKey", "Names", "TableChannel", "TableSubscription", "pace_of", "packed"]
 
 FORMATS = ("legacy", "json", "binary")
 
@@ -54,6 +54,16 @@ class Names(Protocol):
 
     def resolve(self, name: str) -> str | None:
         """The key that a name means now, or None."""
+
+
+class ByKey:
+    """Rows are called by their keys, and nothing else."""
+
+    renamed = 0
+
+    def resolve(self, name: str) -> str | None:
+        """Itself."""
+        return name
 
 
 def packed(block: bytes) -> bytes:
@@ -106,17 +116,21 @@ class TableChannel(View):
         yield from super().deliver(now)
         if not len(self.fanout):
             return
-        self.fanout.begin()
-        made = SLICE
-        while made >= SLICE:
-            made = self.fanout.go_on(now, SLICE)
-            yield made
+        yield from self._pass(now)
         self._count()
         if self._renamed != self.names.renamed:
             self._renamed = self.names.renamed
             for subscription in tuple(self.deltas):
                 subscription.look_again()
                 yield 0
+
+    def _pass(self, now: float) -> Iterator[int]:
+        """One pass of the fan-out, a slice at a time."""
+        self.fanout.begin()
+        made = SLICE
+        while made >= SLICE:
+            made = self.fanout.go_on(now, SLICE)
+            yield made
 
     def _count(self) -> None:
         """Add what the fan-out did since the last time to the channel's figures."""

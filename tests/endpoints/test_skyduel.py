@@ -12,6 +12,7 @@ from fastws.domain.skyduel import recording
 from fastws.domain.skyduel.dogfight import Dogfight
 from fastws.domain.skyduel.game import Controls
 from fastws.endpoints.skyduel.playing import pack
+from fastws.errors import StoreUnavailable
 from fastws.identity import ANONYMOUS
 from fastws.store.pool import Database
 from tests.endpoints.sky import ANNA, BERT, CARL, Caller, Sky
@@ -217,6 +218,23 @@ async def test_a_seat_that_is_not_taken_up_again_is_lost_and_the_match_ends(sky:
     assert await sky.rows.rating("AnnaWa11et") == 1216
 
 
+async def test_a_seat_is_taken_up_again_while_the_database_is_away(
+    sky: Sky, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, bert, id_ = await sky.pair()
+    await sky.play(4)
+    bert.leave()
+
+    async def away(wallet: str) -> int:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(sky.rows, "rating", away)
+    again = await sky.come(BERT)
+    assert (await again.ask(type="join_match", match_id=id_))["player"] == 1
+    carl = await sky.come(CARL)
+    assert (await carl.ask(type="quick_match"))["code"] == "SERVICE_UNAVAILABLE"
+
+
 async def test_a_match_that_everybody_left_is_abandoned(sky: Sky) -> None:
     anna, bert, id_ = await sky.pair()
     await anna.ask(type="leave_match")
@@ -226,8 +244,8 @@ async def test_a_match_that_everybody_left_is_abandoned(sky: Sky) -> None:
     assert match.status == "abandoned"
     await sky.store()
     assert (await anna.ask(type="get_result", match_id=id_))["status"] == "abandoned"
-    await sky.play(61)
-    assert sky.lobby.get(id_) is None
+    await sky.play(1)
+    assert sky.lobby.get(id_) is None, "what never began is nothing to look at"
     assert sky.hub.find(f"skyduel/match.{id_}") is None
     assert (await anna.ask(type="create_match"))["type"] == "match_joined"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastws._core.table import Column, Table
-from fastws.hub import PriorityTable, Subscriber, TableSubscription
+from fastws.hub import ByKey, PriorityTable, Subscriber, TableSubscription
 from fastws.wire import Subscribe
 from tests.fakes import Clock, RecordingOutlet, make_hub
 
@@ -40,13 +40,6 @@ class Follower:
         return found
 
 
-class Names:
-    renamed = 0
-
-    def resolve(self, name: str) -> str | None:
-        return name
-
-
 class Audience:
     pace = 3
 
@@ -71,7 +64,7 @@ class World:
         self.table.seal(0.0)
         self.audience = Audience()
         made = self.hub.table(
-            "e/t", self.table, lambda since: b"{}", 1.0, flush_ms=33, names=Names(),
+            "e/t", self.table, lambda since: b"{}", 1.0, flush_ms=33, names=ByKey(),
             kind=PriorityTable, audience=self.audience,
         )  # fmt: skip
         assert isinstance(made, PriorityTable)

@@ -109,6 +109,8 @@ class Lobby:
             raise WireError("UNKNOWN_MODE", f"There is no mode {mode[:32]!r}", modes=list(MODES))
         if len(self._matches) >= MATCHES:
             raise WireError("TOO_MANY_MATCHES", "Too many matches are going on; try again later")
+        least, largest = game.seats
+        most = max(least, min(most, largest))
         wallet = "" if player is None else player.wallet
         self._check_free(wallet)
         self._coming.add(wallet)
@@ -270,7 +272,8 @@ class Lobby:
                 self.abandon(match, "Nothing happened for a long time")
             if listed:
                 self._list(match)
-            gone = match.ended_at is not None and now - match.ended_at >= SHOWN_SECONDS
+            shown = 0.0 if match.game is None else SHOWN_SECONDS  # what never began is nothing
+            gone = match.ended_at is not None and now - match.ended_at >= shown
             if gone and (match.stored or match.status == "abandoned"):
                 self._inputs += match.inputs()
                 del self._matches[match.id]

@@ -13,7 +13,7 @@ from fastws.domain.contests import Board, Contests, Entry, Leaderboards, Rooms
 from fastws.endpoint import Endpoint, command
 from fastws.endpoints.contest import shapes
 from fastws.errors import Code, Denied, WireError
-from fastws.hub import Channel
+from fastws.hub import ByKey, Channel
 from fastws.identity import Identity
 from fastws.wire import Message, Reply
 
@@ -41,16 +41,6 @@ class GetParticipantStatus(OfContest):
     """``get_participant_status``: one's own, or another's for administrators."""
 
     wallet: Annotated[str, Meta(max_length=64)] | None = None
-
-
-class _Wallets:
-    """Rows of a leaderboard are called by wallets."""
-
-    renamed = 0
-
-    def resolve(self, name: str) -> str | None:
-        """Itself."""
-        return name
 
 
 class States(Endpoint):
@@ -97,7 +87,7 @@ class States(Endpoint):
             return wire.encode("leaderboard_update", fields, self.clock(), channel=label)
 
         return self.hub.table(
-            name, board.table, encode, self._list_seconds, flush_ms=self._flush_ms, names=_Wallets()
+            name, board.table, encode, self._list_seconds, flush_ms=self._flush_ms, names=ByKey()
         )
 
     def board_fields(self, board: Board, most: int | None = None) -> dict[str, Any]:

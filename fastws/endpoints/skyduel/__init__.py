@@ -20,7 +20,7 @@ from fastws.endpoints.skyduel.matches import session
 from fastws.endpoints.skyduel.playing import Playing
 from fastws.endpoints.skyduel.shapes import match_fields, rows
 from fastws.errors import Unavailable
-from fastws.hub import PriorityTable, Stream, Subscriber
+from fastws.hub import ByKey, PriorityTable, Stream, Subscriber
 from fastws.identity import Identity
 from fastws.store.skyduel import SkyduelRows
 from fastws.wire import Reply
@@ -34,16 +34,6 @@ LIST_MS: Final = 250
 
 OLDER_SECONDS: Final = 0.5
 """Seconds between two states to who asks for no format."""
-
-
-class _Keys:
-    """Rows are called by their keys."""
-
-    renamed = 0
-
-    def resolve(self, name: str) -> str | None:
-        """Itself."""
-        return name
 
 
 class _Audience:
@@ -92,7 +82,7 @@ class Skyduel(Playing):
         self.hub.add_table(lobby.table, LIST_MS)
         self.hub.table(
             f"{self.path}/public.matches", lobby.table, self._encode_list, 1.0,
-            flush_ms=LIST_MS, names=_Keys(),
+            flush_ms=LIST_MS, names=ByKey(),
         )  # fmt: skip
 
     # ── coming and going ────────────────────────────────────────────────────────────────
@@ -128,7 +118,7 @@ class Skyduel(Playing):
         for full, (table, audience) in audiences.items():
             made = self.hub.table(
                 full, table, partial(self._encode, match, full.partition("/")[2]), OLDER_SECONDS,
-                flush_ms=self._flush_ms, names=_Keys(), kind=PriorityTable, audience=audience,
+                flush_ms=self._flush_ms, names=ByKey(), kind=PriorityTable, audience=audience,
             )  # fmt: skip
             if isinstance(made, PriorityTable):
                 match.screens.append(made)

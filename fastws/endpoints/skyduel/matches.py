@@ -104,7 +104,10 @@ class Matches(Endpoint):
     @command("join_match", invalid=MISSING, cost=2)
     async def join_match(self, conn: Connection, msg: Invited) -> Reply:
         """Take a seat, or take up again the seat one has."""
-        return self._sit(conn, self._lobby.join(msg.match_id, await self._player(conn), msg.invite))
+        seat = self._lobby.seat_of(conn.identity.wallet)
+        if seat is None or seat.match.id != msg.match_id:  # one's own is there without a database
+            seat = self._lobby.join(msg.match_id, await self._player(conn), msg.invite)
+        return self._sit(conn, seat)
 
     @command("quick_match", cost=5)
     async def quick_match(self, conn: Connection, msg: QuickMatch) -> Reply:
