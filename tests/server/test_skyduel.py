@@ -167,7 +167,9 @@ async def test_a_match_over_a_bad_network_ends_the_same_for_all(fresh_url: str) 
         assert result is not None
         assert [one["left"] for one in result["results"]] == [False] * PLAYERS
         kinds = [one["type"] for one in first.events]
-        assert kinds.count("dropped") == kinds.count("returned") == PLAYERS
+        # who is back before his loss was noticed was never gone
+        assert kinds.count("dropped") == kinds.count("returned") <= PLAYERS
+        assert "left" not in kinds
         assert kinds.count("result") == 1
         packed = await server.rooms.skyduel_rows.recording(match.id)
         assert packed is not None
