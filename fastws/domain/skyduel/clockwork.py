@@ -27,6 +27,7 @@ CATCH_UP: Final = 5
 """Steps made up for after a pause of the process."""
 
 SLICE_SECONDS: Final = 0.001
+PATIENCE_SECONDS: Final = 0.005
 SLICE_FRAMES: Final = 200
 
 
@@ -80,7 +81,8 @@ class Clockwork:
         begun = self._monotonic()
         for match in matches:
             self.step(match)
-            if self._monotonic() - begun >= SLICE_SECONDS:
+            # Others may come between, but not while this is late: then they made it late.
+            if late < PATIENCE_SECONDS and self._monotonic() - begun >= SLICE_SECONDS:
                 await asyncio.sleep(0)
                 begun = self._monotonic()
         if self._rest:
