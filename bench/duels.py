@@ -24,7 +24,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from bench.peers.run import program
+from bench.peers.run import cpu_seconds, program
 from bench.process import ServerProcess
 from bench.sockets import connect, frame, read_frame
 from fastws.client.followed import Followed
@@ -32,6 +32,8 @@ from fastws.client.frames import blocks
 
 HZ = 30
 SPECTATOR_HZ = 10
+BYTES = 64
+"""Of what a player gets at a step, heads of frames included."""
 PLAYERS = 8
 LOOKING = 16
 HEAD = b"\x82\x8c\x00\x00\x00\x00"  # a masked binary frame of 12 bytes; the mask is zero
@@ -145,9 +147,13 @@ class Crowd:
     """A process of C for sockets that nobody looks at: they send, if ``hz``, and throw away."""
 
     def __init__(self, socks: list[socket.socket], hz: int) -> None:
+        # behind whoever reads here: what is measured is not how long a core was taken
+        nice = ["nice", "-n", "15", program("pilots", Path(__file__).parent), str(hz), "69"]
+        self._begin(nice, socks)
+
+    def _begin(self, command: list[str], socks: list[socket.socket]) -> None:
         self._process = subprocess.Popen(
-            # behind whoever reads here: what is measured is not how long a core was taken
-            ["nice", "-n", "15", program("pilots", Path(__file__).parent), str(hz), "69"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=[sock.fileno() for sock in socks],
@@ -164,6 +170,42 @@ class Crowd:
     def end(self) -> None:
         """Stop sending."""
         self._process.communicate()
+
+
+class Bare(Crowd):
+    """A C loop in place of the server: reads what comes, sends so many bytes at each step."""
+
+    def __init__(self, socks: list[socket.socket], size: int) -> None:
+        self._begin([program("beat", Path(__file__).parent), str(HZ), str(size)], socks)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds used so far."""
+        return cpu_seconds(self._process.pid)
+
+
+def bare(players: int, size: int, seconds: float) -> float:
+    """The share of a core that the sockets of so many players take alone."""
+    pairs = []
+    with socket.create_server(("127.0.0.1", 0), backlog=players) as listener:
+        for _ in range(players):
+            ours = socket.create_connection(listener.getsockname())
+            theirs, _ = listener.accept()
+            for sock in (ours, theirs):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            pairs.append((ours, theirs))
+    crowd = Crowd([ours for ours, _ in pairs], HZ)
+    loop = Bare([theirs for _, theirs in pairs], size)
+    time.sleep(2)
+    before, begun = loop.cpu, time.monotonic()
+    time.sleep(seconds)
+    share = (loop.cpu - before) / (time.monotonic() - begun)
+    loop.end()
+    crowd.end()
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+    return share
 
 
 def play(pilots: list[Pilot], seconds: float) -> None:
@@ -215,11 +257,12 @@ def measure(
     waits = sorted(1000 * one for pilot in pilots for one in pilot.waits)
     cuts = statistics.quantiles(waits, n=1000)
     rate = sum(pilot.frames for pilot in pilots) / len(pilots) / gone
+    size = sum(pilot.bytes for pilot in pilots) / len(pilots) / gone / HZ
     made = {name: after[name] - before[name] for name in before}
     print(
         f"{what}: {cpu:.0%} of a core (this client {mine:.0%}), "
         f"input to state p50 {cuts[499]:.1f}, p99 {cuts[989]:.1f}, p99.9 {cuts[998]:.1f} ms "
-        f"of {len(waits)}, {rate:.1f} frames a second and player, "
+        f"of {len(waits)}, {rate:.1f} frames a second and player, {size:.0f} bytes a step, "
         f"{made['applied'] / gone:.0f} inputs a second; "
         f"steps late {made['steps_late']:.0f}, dropped {made['steps_dropped']:.0f}; "
         f"inputs late {made['late']:.0f}, limited {made['limited']:.0f}",
@@ -267,3 +310,5 @@ def run() -> None:
             spectators.end()
         assert crowd.going, "a player was sent away"
         crowd.end()
+    floor = bare(len(players), BYTES, seconds / 2)
+    print(f"a bare loop for the same sockets: {floor:.0%} of a core")
