@@ -114,6 +114,7 @@ SKYDUEL_CHANNELS: Final[dict[str, set[str]]] = {
     "match.2.events": {PLAYER, *ADMINS},
     "match.2.own": {PLAYER},
     "match.1.own": set(),
+    "admin.matches": ADMINS,
 }
 SKYDUEL_COMMANDS: Final = {
     "list_matches": USERS,

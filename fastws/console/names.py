@@ -62,7 +62,7 @@ ENDPOINTS: Final[dict[str, Names]] = {
         ("get_notifications", "get_unread", "mark_read", "mark_all_read"),
     ),
     "skyduel": Names(
-        ("public.matches",),
+        ("public.matches", "admin.matches"),
         (
             "list_matches", "create_match", "join_match", "quick_match", "ready", "leave_match",
             "spectate", "rematch", "input", "get_result",

@@ -205,6 +205,7 @@ class Rooms:
         self.results = Results(self.database, self.skyduel_rows)
         self.lobby.on_ended = self.results.ended
         self.skyduel = Skyduel(self._base("skyduel"), self.lobby, self.skyduel_rows, config)
+        self.results.on_suspect = self.skyduel.report
 
     def _make_breakers(self) -> None:
         config = self.config.breakers

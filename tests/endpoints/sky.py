@@ -92,6 +92,7 @@ class Sky:
         self.lobby.on_ended = self.results.ended
         base = make_base(self.hub, self.clock, settings=SETTINGS)
         self.endpoint = Skyduel(base, self.lobby, self.rows, self.config)
+        self.results.on_suspect = self.endpoint.report
         self.allowances = Allowances(LimitsConfig(user_cost=1_000_000), self.clock)
 
     async def come(self, who: Identity, **options: Any) -> Caller:

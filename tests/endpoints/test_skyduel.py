@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -387,8 +388,18 @@ async def test_inputs_that_are_late_wild_or_too_many_gain_nothing_and_are_counte
     for second in range(15):
         stick.put(sky.clock.now + second, 1000 + second, second * 2000, 0, 0, False)
     assert stick.fast > 0, "his clock runs twice as fast as ours"
+    chief = await sky.come(ADMIN)
+    await chief.follow("admin.matches")
+    assert (await anna.follow("admin.matches"))["code"] == "SUBSCRIPTION_DENIED"
     await anna.ask(type="leave_match")
     await sky.store()
+    telling = asyncio.create_task(sky.endpoint.tell())
+    while "suspect" not in types(chief):
+        await asyncio.sleep(0)
+        sky.hub.flush(sky.clock.now)
+    telling.cancel()
+    (said,) = [one for one in chief.heard if one["type"] == "suspect"]
+    assert (said["wallet"], said["limited"]) == ("BertWa11et", stick.limited)
     sql = "SELECT suspect FROM skyduel_results WHERE match_id = $1 AND player = 1"
     assert await sky.database.fetchval(sql, id_) == seat.suspect >= 130
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -57,6 +57,7 @@ class Results:
         self._rows = rows
         self._waiting: deque[Match] = deque()
         self._woken = asyncio.Event()
+        self.on_suspect: Callable[[dict[str, Any]], None] = lambda said: None
 
     @property
     def waiting(self) -> int:
@@ -112,11 +113,11 @@ class Results:
         match.stored = True
         for seat, _, _ in places:
             if seat.suspect >= SUSPECT:
-                log.warning(
-                    "skyduel.suspect", match=match.id, wallet=seat.player.wallet,
-                    clamped=seat.stick.clamped, limited=seat.stick.limited,
-                    fast_clock=seat.stick.fast,
-                )  # fmt: skip
+                stick = seat.stick
+                said = {"wallet": seat.player.wallet, "clamped": stick.clamped}
+                said |= {"limited": stick.limited, "fast_clock": stick.fast}
+                log.warning("skyduel.suspect", match_id=match.id, **said)
+                self.on_suspect({"match_id": match.id, **said})
         match.say("result", **shown(ended, standings))
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Iterable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from fastws import wire
 from fastws.config import SkyduelConfig
@@ -31,6 +32,9 @@ LABEL: Final = re.compile(r"match\.(?P<id>[1-9][0-9]{0,15})(?P<part>\.events|\.o
 
 LIST_MS: Final = 250
 """Milliseconds between two frames of the list of matches."""
+
+SUSPECTS: Final = 1000
+"""Reports that wait at most: they are stored with the results anyway."""
 
 OLDER_SECONDS: Final = 0.5
 """Seconds between two states to who asks for no format."""
@@ -76,6 +80,8 @@ class Skyduel(Playing):
         self._flush_ms = round(1000 / config.hz)
         self._watch_pace = max(1, round(config.hz / config.spectator_hz))
         self._woken = asyncio.Event()
+        self._suspects: deque[dict[str, Any]] = deque(maxlen=SUSPECTS)
+        self._reports = self.hub.stream(f"{self.path}/admin.matches")
         lobby.on_notice = self._woken.set
         lobby.on_made = self._open
         lobby.on_gone = self._close
@@ -194,3 +200,10 @@ class Skyduel(Playing):
                         await asyncio.sleep(1.0)
                         continue
                 self._lobby.notices.popleft()
+            while self._suspects:
+                await self._reports.publish("suspect", self._suspects.popleft())
+
+    def report(self, said: dict[str, Any]) -> None:
+        """Tell administrators of inputs that no honest client sends."""
+        self._suspects.append(said)
+        self._woken.set()
