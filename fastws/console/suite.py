@@ -23,6 +23,9 @@ QUESTIONS = {
 }
 """What the step ``status`` asks of an endpoint, and the answer; others are asked for limits."""
 
+LISTS = ("data", "services", "matches")
+"""Where an answer has its list."""
+
 SECONDS = 10.0
 """How long a step may take."""
 
@@ -103,10 +106,10 @@ class _Suite:
             if not isinstance(data, dict) or not isinstance(data.get("status"), str):
                 raise _Wrong(f"system_status without data.status: {_brief(frame)}")
             return f"{data['status']}: {data.get('message')}"
-        listed = frame.get("data", frame.get("services"))
-        if not isinstance(listed, list):
+        found = [value for name in LISTS if isinstance(value := frame.get(name), list)]
+        if not found:
             raise _Wrong(f"{expected} without a list: {_brief(frame)}")
-        return f"{asked.removeprefix('get_all_').removeprefix('subscribe:')}: {len(listed)}"
+        return f"{expected.removeprefix('all_').removesuffix(':state')}: {len(found[0])}"
 
     async def heartbeat(self) -> str:
         frame = await self._client.request("heartbeat", seconds=SECONDS)

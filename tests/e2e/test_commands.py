@@ -71,7 +71,9 @@ def test_a_token_signed_beside_the_server_is_accepted_for_a_user_it_knows(
     assert fastws(demo, "check", demo.url, "--token", made).returncode == 0
 
 
-@pytest.mark.parametrize("endpoint", ["monitor", "token-data", "settings", "test"])
+@pytest.mark.parametrize(
+    "endpoint", ["monitor", "token-data", "contest", "skyduel", "settings", "test"]
+)
 def test_the_console_tries_every_endpoint(demo: ServerProcess, endpoint: str) -> None:
     done = fastws(demo, "console", endpoint, "--test", "--port", str(demo.port))
     assert done.returncode == 0, done.stdout + done.stderr
