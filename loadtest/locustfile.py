@@ -211,7 +211,7 @@ class Pilot(Login):
 
     @task
     def fly(self) -> None:
-        begun, asked = time.perf_counter(), self.seq + 1
+        begun, asked, live = time.perf_counter(), self.seq + 1, self.state() == 2
         turn = random.randrange(-127, 128)
         while self.acknowledged() < asked and time.perf_counter() - begun < 5:
             self.seq += 1
@@ -220,7 +220,7 @@ class Pilot(Login):
         if self.state() == 3:
             self.socket.ask("unsubscribe", channel=f"match.{self.match}")
             self.join()
-        elif self.state() == 2:
+        elif live:  # before that nobody names inputs
             late = None if self.acknowledged() >= asked else RuntimeError("not acknowledged")
             self.socket.report("input", begun, 12, late)
 
