@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -39,9 +39,11 @@ class Clockwork:
         lobby: Lobby,
         monotonic: Callable[[], float] = time.monotonic,
         lateness: Histogram | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._lobby = lobby
         self._monotonic = monotonic
+        self._sleep = sleep
         self._rest: set[PriorityTable] = set()
         self._woken = asyncio.Event()
         self.lateness = lateness or Histogram()
@@ -59,7 +61,7 @@ class Clockwork:
             due = begun + turn * period
             now = self._monotonic()
             if now < due:
-                await asyncio.sleep(due - now)
+                await self._sleep(due - now)
                 now = self._monotonic()
             late = now - due
             if late > CATCH_UP * PHASES * period:
