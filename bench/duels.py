@@ -16,7 +16,6 @@ import re
 import select
 import socket
 import statistics
-import struct
 import subprocess
 import sys
 import threading
@@ -29,6 +28,8 @@ from bench.process import ServerProcess
 from bench.sockets import connect, frame, read_frame
 from fastws.client.followed import Followed
 from fastws.client.frames import blocks
+from fastws.domain.skyduel.game import Controls
+from fastws.endpoints.skyduel.playing import pack
 
 HZ = 30
 SPECTATOR_HZ = 10
@@ -37,7 +38,6 @@ BYTES = 64
 PLAYERS = 8
 LOOKING = 16
 HEAD = b"\x82\x8c\x00\x00\x00\x00"  # a masked binary frame of 12 bytes; the mask is zero
-INPUT = struct.Struct("<BIIbbB")
 
 
 class Pilot:
@@ -73,8 +73,7 @@ class Pilot:
         if self.seq % 20 == 0:
             self.turn = rng.randrange(-127, 128)
         fire = self.seq % 10 == 0
-        t = int(now * 1000) & 0xFFFFFFFF
-        self.sock.sendall(HEAD + INPUT.pack(0x10, self.seq, t, 100, self.turn, fire))
+        self.sock.sendall(HEAD + pack(self.seq, int(now * 1000), Controls(100, self.turn, fire)))
         if self.followed is not None:
             self.sent[self.seq] = now
 

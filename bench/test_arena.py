@@ -12,14 +12,13 @@ from typing import Any
 
 import pytest
 
-from fastws._core import arena
 from fastws._core.arena import Arena
 from fastws._core.follower import Follower
 from fastws._core.limiter import Bucket
 from fastws._core.stick import Stick
 from fastws._core.table import Table
 from fastws._core.view import View
-from fastws.domain.skyduel.bots import Plane, fly
+from fastws.domain.skyduel.bots import Plane, fly, in_the_air
 from fastws.domain.skyduel.dogfight import Dogfight
 from fastws.domain.skyduel.game import Rules
 from tests.core import oracle
@@ -112,16 +111,10 @@ def test_bytes_of_a_state() -> None:
     frames = entities = shots = listed = 0
     firing = [0] * PLANES
     for step in range(1800):
-        planes = game.planes()
-        flying = {
-            seat: Plane(one[0] >> 7, one[1] >> 7, one[2] >> 4, one[3] >> 4)
-            for seat, one in enumerate(planes)
-            if one[4] in (arena.FLYING, arena.SHIELDED)
-        }
+        flying = in_the_air(game)
         for seat, me in flying.items():
             controls = fly(me, [one for other, one in flying.items() if other != seat])
             firing[seat] = firing[seat] - 1 if firing[seat] else rng.randrange(120)
-            game.apply(seat, controls._replace(fire=firing[seat] < 30))
             game._arena.input(seat, step, *controls._replace(fire=firing[seat] < 30))
         game.step()
         game.show(table, own)

@@ -23,9 +23,9 @@ cdef struct Shot:
 
 
 cdef struct Rules:
-    int64_t width, height
+    int64_t width, height, reach
     int32_t slowest, fastest, pickup, turn, shot_speed, shot_steps
-    int32_t cooldown, reload, down, shield, score, steps
+    int32_t cooldown, reload, down, shield, health, damage, magazine, score, steps
 
 
 cdef class Arena:

@@ -3,6 +3,7 @@ from typing import Final, final
 from fastws._core.table import Table
 
 PLANES: Final[int]
+SHOTS: Final[int]
 WIDTH: Final[int]
 HEIGHT: Final[int]
 SLOWEST: Final[int]

@@ -2,22 +2,22 @@
 
 The same seed and the same inputs give the same states on every machine, in this file, in its
 twin and in a browser: there is no floating point, and every division is a shift or was done
-once, when the arena was made. Units and rules follow.
+once, when the arena was made. Units and rules are in docs/skyduel.md.
 
 1 u = 1024 parts, in which positions and speeds (a step) are kept; a turn is 65536. What goes
 into a table is coarser: eighths of a u, 4096 to a turn, speeds in sixteen parts.
 """
 
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from fastws._core.table cimport Table
 
 import math
 
-PLANES = 16
-"""Seats of an arena, at most."""
+PLANES, SHOTS = MOST, SLOTS
+"""Seats of an arena, at most, and shots of one plane in the air at once."""
 
 WIDTH, HEIGHT = 3200, 2000
 """Of the sky, in u."""
@@ -48,7 +48,6 @@ cdef enum:
     C_FLYING = 1
     C_DOWN = 2
     C_SHIELDED = 3
-    C_FULL = 100
 
 cdef int32_t[4096] sine
 cdef int _angle
@@ -78,11 +77,13 @@ cdef class Arena:
         self.rules.pickup = PICKUP * 1024 // (hz * hz)
         self.rules.turn = TURN * 65536 // (360 * hz)
         self.rules.shot_speed = SHOT_SPEED * 1024 // hz
+        self.rules.reach = (RADIUS * 8) ** 2
         self.rules.shot_steps = int(SHOT_SECONDS * hz)
         self.rules.cooldown = int(COOLDOWN_SECONDS * hz)
         self.rules.reload = int(RELOAD_SECONDS * hz)
         self.rules.down = int(DOWN_SECONDS * hz)
         self.rules.shield = int(SHIELD_SECONDS * hz)
+        self.rules.health, self.rules.damage, self.rules.magazine = HEALTH, DAMAGE, MAGAZINE
         self.rules.score = score
         self.rules.steps = seconds * hz
         self.random = (seed ^ <uint64_t> 0x9E3779B97F4A7C15) | 1
@@ -99,13 +100,14 @@ cdef class Arena:
         Of several before one step the last counts, but a shot that any of them asked for is fired.
         """
         self._of(seat)
-        self.control(seat, seq, throttle, turn, fire)
+        self.control(seat, seq, min(max(throttle, 0), 127), min(max(turn, -127), 127), fire)
 
     cdef void control(self, int seat, int64_t seq, int throttle, int turn, bint fire) noexcept:
+        """`input` of a seat that there is, within the range."""
         cdef Plane* plane = &self.plane[seat]
         plane.seq = seq
-        plane.throttle = min(max(throttle, 0), 127)
-        plane.turn = min(max(turn, -127), 127)
+        plane.throttle = throttle
+        plane.turn = turn
         plane.fire = fire
         plane.latched |= fire
 
@@ -185,7 +187,7 @@ cdef class Arena:
         if plane.reload:
             plane.reload -= 1
             if not plane.reload:
-                plane.ammo = MAGAZINE
+                plane.ammo = self.rules.magazine
         elif plane.latched and not plane.cooldown:
             for number in range(seat * SLOTS, (seat + 1) * SLOTS):
                 shot = &self.shot[number]
@@ -215,7 +217,8 @@ cdef class Arena:
         for seat in range(self.planes):
             if (self.plane[seat].state == C_FLYING and seat != number // SLOTS
                     and struck(was_x >> 7, was_y >> 7, shot.x >> 7, shot.y >> 7,
-                               self.plane[seat].x >> 7, self.plane[seat].y >> 7)):
+                               self.plane[seat].x >> 7, self.plane[seat].y >> 7,
+                               self.rules.reach)):
                 shot.flying = shot.seen = 0
                 return self.hit(seat, number // SLOTS)
         if (self.steps - shot.fired >= self.rules.shot_steps
@@ -225,7 +228,7 @@ cdef class Arena:
 
     cdef int hit(self, int seat, int by) except -1:
         cdef Plane* plane = &self.plane[seat]
-        plane.health -= DAMAGE
+        plane.health -= self.rules.damage
         self._events.append((HIT, seat, by))
         if plane.health <= 0:
             plane.health = 0
@@ -252,8 +255,8 @@ cdef class Arena:
         plane.speed = self.rules.slowest
         plane.state = C_SHIELDED
         plane.timer = self.rules.shield
-        plane.health = C_FULL
-        plane.ammo = MAGAZINE
+        plane.health = self.rules.health
+        plane.ammo = self.rules.magazine
         plane.cooldown = plane.reload = plane.latched = 0
 
     cdef int64_t nearest(self, int64_t x, int64_t y) noexcept:
@@ -376,11 +379,10 @@ cdef class Arena:
 
 
 cdef bint struck(int64_t ax, int64_t ay, int64_t bx, int64_t by,
-                 int64_t px, int64_t py) noexcept:
-    """Whether the way from a to b comes within `RADIUS` of p; eighths of a u."""
+                 int64_t px, int64_t py, int64_t reach) noexcept:
+    """Whether the way from a to b comes as near to p as the square of ``reach``; eighths of a u."""
     cdef int64_t dx = bx - ax, dy = by - ay, x = px - ax, y = py - ay
     cdef int64_t along = x * dx + y * dy, length = dx * dx + dy * dy, cross
-    cdef int64_t reach = 112 * 112
     if along <= 0:
         return x * x + y * y <= reach
     if along >= length:

@@ -13,10 +13,12 @@ from fastws._core.arena cimport Arena
 from fastws._core.limiter cimport Bucket
 from fastws._core.line cimport seconds
 
-INPUT = 0x10
-"""First byte of a binary input."""
+cdef enum:
+    KIND = 0x10
+    SIZE = 12
 
-INPUT_BYTES = 12
+INPUT, INPUT_BYTES = KIND, SIZE
+"""First byte of a binary input, and how many it has."""
 
 CLOCK_SECONDS = 5.0
 """Of the server, over which a client's clock is compared with ours."""
@@ -78,7 +80,7 @@ cdef class Stick:
         cdef const uint8_t* at = <const uint8_t*> PyBytes_AS_STRING(data)
         cdef uint32_t seq, t
         cdef int throttle, turn
-        if PyBytes_GET_SIZE(data) != 12 or at[0] != 0x10:
+        if PyBytes_GET_SIZE(data) != SIZE or at[0] != KIND:
             return False
         memcpy(&seq, at + 1, 4)
         memcpy(&t, at + 5, 4)

@@ -61,10 +61,6 @@ class PriorityTable(TableChannel):
         allowed = self.audience.rows(subscriber)
         return super().wanted(asked, subscriber) if allowed is None else allowed
 
-    def keys(self, names: list[str]) -> dict[str, str]:
-        """The keys are the names."""
-        return {name: name for name in super().keys(names)}
-
     def place(self, subscription: TableSubscription) -> None:
         """Its subscriber has become a player, or is none any more."""
         subscription.move(self.lanes(subscription.subscriber))

@@ -28,6 +28,7 @@ __all__ = ["Hub"]
 log = structlog.get_logger()
 
 SLICE_SECONDS = 0.001
+"""Seconds, or sends, after which others have their turn."""
 SLICE_SENDS = 200
 TAIL_CHECK_SECONDS = 2.0
 FLUSH_SECONDS = 0.1

@@ -20,7 +20,7 @@ from fastws.domain.skyduel.lobby import Lobby
 from fastws.domain.skyduel.match import Match, Player
 from fastws.errors import StoreUnavailable
 
-__all__ = ["Plane", "fill", "fly", "keep_alive", "steer"]
+__all__ = ["Plane", "fill", "fly", "in_the_air", "keep_alive", "steer"]
 
 NAMES: Final = ("Ada", "Blaze", "Comet", "Dusk", "Echo", "Falcon", "Gale", "Hawk")
 
@@ -68,16 +68,20 @@ def _towards(me: Plane, x: float, y: float) -> tuple[int, float]:
     return max(-127, min(127, round(off * 400))), off
 
 
-def steer(match: Match) -> None:
-    """Let the bots of a match that is live decide."""
-    game = match.game
-    if not isinstance(game, Dogfight):
-        return
-    flying = {
+def in_the_air(game: Dogfight) -> dict[int, Plane]:
+    """The planes that fly, by seat, as they are seen."""
+    return {
         seat: Plane(one[0] >> 7, one[1] >> 7, one[2] >> 4, one[3] >> 4)
         for seat, one in enumerate(game.planes())
         if one[4] in (arena.FLYING, arena.SHIELDED)
     }
+
+
+def steer(match: Match) -> None:
+    """Let the bots of a match that is live decide."""
+    if not isinstance(match.game, Dogfight):
+        return
+    flying = in_the_air(match.game)
     for seat in match.present:
         me = flying.get(seat.number)
         if seat.player.bot and me is not None:

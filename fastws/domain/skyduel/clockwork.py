@@ -17,6 +17,7 @@ import structlog
 from fastws.domain.skyduel.lobby import PHASES, Lobby
 from fastws.domain.skyduel.match import Match
 from fastws.hub import PriorityTable
+from fastws.hub.registry import SLICE_SECONDS, SLICE_SENDS
 from fastws.metrics import Histogram
 
 __all__ = ["Clockwork"]
@@ -26,9 +27,7 @@ log = structlog.get_logger()
 CATCH_UP: Final = 5
 """Steps made up for after a pause of the process."""
 
-SLICE_SECONDS: Final = 0.001
 PATIENCE_SECONDS: Final = 0.005
-SLICE_FRAMES: Final = 200
 
 
 class Clockwork:
@@ -93,7 +92,8 @@ class Clockwork:
     def step(self, match: Match) -> None:
         """One step of a match if it is live, and frames of what changed for players."""
         try:
-            if not match.turn() and match not in self._lobby.changed:
+            went_on = match.turn()
+            if not went_on and match not in self._lobby.changed:
                 return
             self._lobby.changed.discard(match)
             now = self._monotonic()
@@ -103,7 +103,7 @@ class Clockwork:
                     self._rest.add(screen)
             for screen in match.screens:
                 screen.first.leave_now()
-            if match.over:
+            if went_on and match.over:
                 self._lobby.ended(match)
         except Exception:  # its fault is not that of the matches after it
             log.exception("skyduel.step_failed", match=match.id)
@@ -120,6 +120,6 @@ class Clockwork:
             for screen in screens:
                 for made in screen.serve_rest(now):
                     frames += made
-                    if frames >= SLICE_FRAMES or self._monotonic() - begun >= SLICE_SECONDS:
+                    if frames >= SLICE_SENDS or self._monotonic() - begun >= SLICE_SECONDS:
                         await asyncio.sleep(0)
                         begun, frames = self._monotonic(), 0

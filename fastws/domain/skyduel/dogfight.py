@@ -11,10 +11,7 @@ from fastws._core.stick import Stick
 from fastws._core.table import Column, Table
 from fastws.domain.skyduel.game import Change, Controls, Happening, Rules, Score
 
-__all__ = ["SLOTS", "Dogfight"]
-
-SLOTS: Final = 8
-"""Rows for the shots of one plane."""
+__all__ = ["Dogfight"]
 
 TYPES: Final = {arena.HIT: "hit", arena.DOWNED: "down", arena.RESPAWN: "respawn"}
 
@@ -50,7 +47,7 @@ class Dogfight:
     def rows(seats: int) -> list[str]:
         """``p<seat>`` of planes, then ``p<seat>.<slot>`` of their shots."""
         planes = [f"p{seat}" for seat in range(seats)]
-        return planes + [f"{plane}.{slot}" for plane in planes for slot in range(SLOTS)]
+        return planes + [f"{plane}.{slot}" for plane in planes for slot in range(arena.SHOTS)]
 
     @property
     def steps(self) -> int:

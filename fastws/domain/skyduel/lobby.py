@@ -125,9 +125,10 @@ class Lobby:
         )  # fmt: skip
         self._matches[id_] = match
         self.on_made(match)
-        if player is not None:
+        if player is None:
+            self._list(match)
+        else:
             self.sit(match, player)
-        self._list(match)
         return match
 
     def sit(self, match: Match, player: Player) -> Seat:
@@ -170,7 +171,7 @@ class Lobby:
         """A seat in the match that follows one that ended; who asks first makes it."""
         if not match.over:
             raise WireError("MATCH_NOT_FINISHED", "The match is still going on")
-        if all(seat.player.wallet != player.wallet for seat in match.seats.values()):
+        if not match.had(player.wallet):
             raise WireError("NOT_IN_MATCH", "You were not in this match")
         following = None if match.rematch is None else self.get(match.rematch)
         if following is not None and not following.over:
@@ -221,13 +222,14 @@ class Lobby:
 
     def take(self, seat: Seat, holder: Any) -> Any:
         """A connection steers a seat from now on; the one that did before, if any."""
+        if seat.holder is holder:
+            return None
         before, seat.holder = seat.holder, holder
-        if before is not holder:
-            seat.stick.renew()
+        seat.stick.renew()
         if seat.dropped_at is not None:
             seat.dropped_at = None
             seat.match.say("returned", player=seat.number)
-        return before if before is not holder else None
+        return before
 
     def leave(self, seat: Seat, reason: str = "left") -> None:
         """A player goes for good."""

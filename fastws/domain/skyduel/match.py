@@ -136,6 +136,10 @@ class Match:
         """The seat of a player who has not left."""
         return next((seat for seat in self.present if seat.player.wallet == wallet), None)
 
+    def had(self, wallet: str) -> bool:
+        """Whether a player has a seat, or left one that is his for good."""
+        return any(seat.player.wallet == wallet for seat in self.seats.values())
+
     def sit(self, player: Player) -> Seat:
         """Give the first free seat to a player; the caller knows that there is one."""
         number = next(number for number in range(self.most) if number not in self.seats)

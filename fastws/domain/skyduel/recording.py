@@ -85,8 +85,7 @@ def replay(recording: Recording, game: type[Game], steps: int) -> Game:
             else:
                 played.apply(seat, Controls(throttle, turn, fire))
             following = next(waiting, None)
-        played.step()
-        if played.over:
+        if not played.step():
             break
     return played
 

@@ -10,7 +10,7 @@ import re
 from collections import deque
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fastws import wire
 from fastws.config import SkyduelConfig
@@ -126,8 +126,7 @@ class Skyduel(Playing):
                 full, table, partial(self._encode, match, full.partition("/")[2]), OLDER_SECONDS,
                 flush_ms=self._flush_ms, names=ByKey(), kind=PriorityTable, audience=audience,
             )  # fmt: skip
-            if isinstance(made, PriorityTable):
-                match.screens.append(made)
+            match.screens.append(cast("PriorityTable", made))
         self.hub.stream(f"{name}.events")
 
     def _close(self, match: Match) -> None:
@@ -137,25 +136,26 @@ class Skyduel(Playing):
         self.hub.remove_table(match.table)
         self.hub.remove_table(match.own)
 
+    def _named(self, label: str) -> tuple[Match, str] | None:
+        """The match that a label names, and which part of it; None when there is none."""
+        found = LABEL.fullmatch(label)
+        match = None if found is None else self._lobby.get(int(found["id"]))
+        return None if found is None or match is None else (match, found["part"] or "")
+
     def is_public(self, label: str) -> bool:
         """The list, and public matches for all to watch."""
         if label in self.public_channels:
             return True
-        found = LABEL.fullmatch(label)
-        match = None if found is None else self._lobby.get(int(found["id"]))
-        return (
-            match is not None
-            and found is not None
-            and (found["part"] != ".own" and not match.private)
-        )
+        named = self._named(label)
+        return named is not None and named[1] != ".own" and not named[0].private
 
     def denied(self, identity: Identity, label: str) -> bool:
         """Private matches, and what is another's own. What does not exist is not denied."""
-        found = LABEL.fullmatch(label)
-        match = None if found is None else self._lobby.get(int(found["id"]))
-        if found is None or match is None:
+        named = self._named(label)
+        if named is None:
             return False
-        if found["part"] == ".own":
+        match, part = named
+        if part == ".own":
             seat = self._lobby.seat_of(identity.wallet)
             return seat is None or seat.match is not match
         return self.hidden(identity, match.id)
@@ -168,11 +168,8 @@ class Skyduel(Playing):
         """What older clients see first."""
         if label == "public.matches":
             return [self._encode_list(0)]
-        found = LABEL.fullmatch(label)
-        match = None if found is None else self._lobby.get(int(found["id"]))
-        if found is None or match is None or found["part"]:
-            return []
-        return [self._encode(match, label, 0)]
+        named = self._named(label)
+        return [] if named is None or named[1] else [self._encode(named[0], label, 0)]
 
     def _encode_list(self, since: int) -> bytes:
         matches = [match_fields(one) for one in self._lobby if not one.private]
@@ -194,16 +191,24 @@ class Skyduel(Playing):
                 notice = self._lobby.notices[0]
                 stream = self.hub.find(f"{self.path}/match.{notice.match.id}.events")
                 if isinstance(stream, Stream):
-                    try:
-                        await stream.publish(notice.type, notice.fields)
-                    except Unavailable:
-                        await asyncio.sleep(1.0)
-                        continue
+                    await _published(stream, notice.type, notice.fields)
                 self._lobby.notices.popleft()
             while self._suspects:
-                await self._reports.publish("suspect", self._suspects.popleft())
+                await _published(self._reports, "suspect", self._suspects[0])
+                self._suspects.popleft()
 
     def report(self, said: dict[str, Any]) -> None:
         """Tell administrators of inputs that no honest client sends."""
         self._suspects.append(said)
         self._woken.set()
+
+
+async def _published(stream: Stream, type_: str, fields: dict[str, Any]) -> None:
+    """Publish a message, as soon as that is possible again."""
+    while True:
+        try:
+            await stream.publish(type_, fields)
+        except Unavailable:
+            await asyncio.sleep(1.0)
+        else:
+            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -13,7 +14,7 @@ from fastws.domain.skyduel import Lobby, Match, Player, Seat
 from fastws.domain.skyduel.results import shown
 from fastws.endpoint import Endpoint, command
 from fastws.endpoints.skyduel.shapes import match_fields
-from fastws.errors import Denied, WireError
+from fastws.errors import Code, Denied, WireError
 from fastws.hub import PriorityTable, TableSubscription
 from fastws.identity import Identity
 from fastws.store.skyduel import SkyduelRows
@@ -184,8 +185,7 @@ class Matches(Endpoint):
         wallet = identity.wallet
         if wallet is None:
             return True
-        known = any(seat.player.wallet == wallet for seat in match.seats.values())
-        return not known and wallet not in self._invited.get(id, ())
+        return not match.had(wallet) and wallet not in self._invited.get(id, ())
 
     async def _player(self, conn: Connection) -> Player:
         wallet = conn.identity.wallet
@@ -219,8 +219,11 @@ class Matches(Endpoint):
         return Reply("match_joined", **fields)
 
     def refuse(self, conn: Connection, seat: Seat) -> None:
-        """His input was one too many."""
-        raise NotImplementedError
+        """Too many inputs: said once, until one was taken again."""
+        bucket = seat.stick.bucket
+        wait = 0 if bucket is None else bucket.wait(time.monotonic(), 1)
+        text = "At most 60 inputs a second"
+        conn.error(WireError(Code.RATE_LIMIT_EXCEEDED, text, bucket="input", retry_after_ms=wait))
 
     def _reseat(self, conn: Connection, match: Match) -> None:
         """Who plays is served first, who does not is not; what he may not see any more ends."""

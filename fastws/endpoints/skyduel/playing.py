@@ -12,9 +12,8 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from fastws._core.stick import INPUT
+from fastws._core.stick import INPUT, INPUT_BYTES
 from fastws.connection import Connection
-from fastws.domain.skyduel import Seat
 from fastws.domain.skyduel.game import Controls
 from fastws.endpoint import command
 from fastws.endpoints.skyduel.matches import Matches
@@ -54,13 +53,6 @@ class Playing(Matches):
         throttle, turn = (round(min(max(one, -9), 9) * 127) for one in (msg.throttle, msg.turn))
         stick.put(time.monotonic(), msg.seq, int(msg.t), throttle, turn, msg.fire)
 
-    def refuse(self, conn: Connection, seat: Seat) -> None:
-        """Too many inputs: said once, until one was taken again."""
-        bucket = seat.stick.bucket
-        wait = 0 if bucket is None else bucket.wait(time.monotonic(), 1)
-        text = "At most 60 inputs a second"
-        conn.error(WireError(Code.RATE_LIMIT_EXCEEDED, text, bucket="input", retry_after_ms=wait))
-
     async def binary(self, conn: Connection, data: bytes) -> None:
         """A binary message that was no input of a player."""
         if data[:1] != bytes([INPUT]):
@@ -68,4 +60,4 @@ class Playing(Matches):
             raise WireError(Code.INVALID_MESSAGE, text, close=Close.UNSUPPORTED)
         if self.seat(conn).stick.take(data):
             return
-        raise WireError("INVALID_INPUT", "A binary input has 12 bytes")
+        raise WireError("INVALID_INPUT", f"A binary input has {INPUT_BYTES} bytes")
