@@ -1,12 +1,12 @@
 // What stands around the sky: who leads, what is going on, one's gun, how good the connection is, the
 // result. Reads a Match and writes elements; decides nothing.
 
+import { $ } from "./corner.js";
 import { DOWN, LIVE, MAGAZINE, SHIELDED } from "./dogfight.js";
 import * as format from "./format.js";
 import { made, written } from "./lobby.js";
 import { hueOf } from "./sky.js";
 
-const $ = (id) => document.getElementById(id);
 const percent = (part) => `${(part * 100).toFixed(1)} %`;
 
 /** What is told in the middle of the sky; "" for nothing. */

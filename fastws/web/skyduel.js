@@ -3,6 +3,7 @@
 
 import { Account } from "./account.js";
 import { Client, RequestError } from "./client.js";
+import { $ } from "./corner.js";
 import { showFigures, showMatch, showResult } from "./cockpit.js";
 import { Lobby, written } from "./lobby.js";
 import { Match } from "./match.js";
@@ -16,7 +17,6 @@ const RESULT_MS = 3000; // it is told when it is stored
 const NOTICE_MS = 8000;
 const IDLE_MS = 100; // between two looks whether there is a match
 
-const $ = (id) => document.getElementById(id);
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${PATH}`;
 const client = new Client(url, { auth: "none" });
 const account = new Account(client, notice);
@@ -238,12 +238,9 @@ $("ready").addEventListener("click", () => ready().then(show));
 $("leave").addEventListener("click", leave);
 $("rematch").addEventListener("click", () => take({ type: "rematch" }));
 
-let state = "";
 client.on("state", (now) => {
-  account.show(now);
-  if (now.name === state) return;
-  state = now.name;
-  if (state === "live") established();
+  if (!account.show(now)) return;
+  if (now.name === "live") established();
   show();
 });
 client.on("error", ({ id, message }) => id === undefined && notice(message)); // who asked will say
@@ -289,4 +286,5 @@ window.skyduel = {
 setInterval(figures, FIGURES_MS);
 requestAnimationFrame(draw);
 step();
+show();
 client.start();

@@ -3,6 +3,7 @@
 // An older server knows no tables: there the whole list comes each five seconds, rows in view each second.
 
 import { Client } from "./client.js";
+import { $, Corner } from "./corner.js";
 import { drop, take as takeRows } from "./feed.js";
 import * as format from "./format.js";
 import { COLUMNS, Market, Rate } from "./market.js";
@@ -13,7 +14,6 @@ const SETTLE_MS = 300; // after the last scroll; keeps subscriptions far below t
 const PLATFORM_MS = 10000;
 const ALL_MS = 2000; // how often the rows out of view have to move
 
-const $ = (id) => document.getElementById(id);
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${PATH}`;
 const market = new Market();
 const rows = new Rows($("rows"), market, choose);
@@ -29,6 +29,7 @@ let settle = null;
 let detail = null; // loaded with its charts when somebody first chooses a token
 
 const client = new Client(url, { auth: "none" });
+const corner = new Corner(client, notice);
 const all = client.table("public.tokens", { maxRateMs: ALL_MS }, { rows: (ids, copy) => takeAll(ids, copy), confirmed: unfollow });
 const near = client.table("public.market", { rows: [] }, { rows: (ids, copy) => takeTable(ids, copy) });
 
@@ -157,20 +158,8 @@ function refollow() {
 
 // ── the state of the connection ──────────────────────────────────────────────────────────
 
-const NAMES = { connecting: "Connecting", live: "Live", waiting: "Reconnecting", stopped: "Stopped" };
-
 function showState(state) {
-  const before = $("link").dataset.state;
-  $("link").dataset.state = state.name;
-  $("again").hidden = state.name !== "waiting" && state.name !== "stopped";
-  $("latency").textContent = state.latency === null ? "" : format.milliseconds(state.latency);
-  const { user } = state;
-  $("whose").textContent = user ? `${format.short(user.wallet_address)} · ${user.role}` : "Not signed in";
-  $("logout").hidden = user === null;
-  if (state.name === before) return;
-  $("state").textContent = NAMES[state.name];
-  notice(state.reason);
-  if (state.name !== "live") return;
+  if (!corner.show(state) || state.name !== "live") return;
   followed = new Set();
   see(inView);
   platform();
@@ -183,10 +172,8 @@ function notice(text) {
 
 function second() {
   const now = performance.now();
-  const { name, until } = client.state;
   $("updates").textContent = format.count(prices.per(now));
   $("traffic").textContent = format.rate(bytes.per(now));
-  if (name === "waiting") $("latency").textContent = `in ${Math.max(1, Math.ceil((until - now) / 1000))} s`;
 }
 
 async function platform() {
@@ -220,19 +207,6 @@ for (const button of document.querySelectorAll("[data-column]")) {
 }
 $("search").addEventListener("submit", (event) => event.preventDefault());
 $("filter").addEventListener("input", list);
-$("again").addEventListener("click", () => client.start());
-$("login").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const token = $("token").value.trim();
-  $("token").value = "";
-  $("who").open = false;
-  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) client.start(token);
-  else notice("That is not a token: three parts with dots between them");
-});
-$("logout").addEventListener("click", () => {
-  $("who").open = false;
-  client.start("");
-});
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input, textarea");
   if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -241,7 +215,6 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("scroll", () => requestAnimationFrame(() => see(rows.scroll())), { passive: true });
 addEventListener("resize", () => see(rows.scroll()), { passive: true });
-addEventListener("online", () => client.state.name === "waiting" && client.start());
 addEventListener("visibilitychange", () => see(rows.scroll()));
 
 $("url").textContent = url;

@@ -90,10 +90,17 @@ class Visitor:
 @asynccontextmanager
 async def served() -> AsyncIterator[Site]:
     site = Site()
+    socket = web.get("/api/v69/ws/token-data", site.socket)
+    async with pages_served(socket, web.get("/api/status", site.status)) as url:
+        site.url = f"{url}/"
+        yield site
+
+
+@asynccontextmanager
+async def pages_served(*more: web.RouteDef) -> AsyncIterator[str]:
+    """The pages' own files and these routes under the real headers, on a port: its address."""
     app = web.Application()
-    app.add_routes(Files(WEB).routes())
-    app.router.add_get("/api/v69/ws/token-data", site.socket)
-    app.router.add_get("/api/status", site.status)
+    app.add_routes([*Files(WEB).routes(), *more])
 
     async def decorate(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(SECURITY)
@@ -103,8 +110,7 @@ async def served() -> AsyncIterator[Site]:
     await runner.setup()
     listener = web.TCPSite(runner, "127.0.0.1", 0)
     await listener.start()
-    site.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     try:
-        yield site
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

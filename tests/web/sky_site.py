@@ -12,9 +12,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from fastws._core.arena import Arena
-from fastws.pages.files import Files
-from fastws.pages.origin import SECURITY
-from tests.web.site import WEB
+from tests.web.site import pages_served
 
 NUMBERS = ("x", "y", "heading", "speed", "seq")
 COLUMNS = {
@@ -151,20 +149,6 @@ class SkySite:
 @asynccontextmanager
 async def sky_served() -> AsyncIterator[SkySite]:
     site = SkySite()
-    app = web.Application()
-    app.add_routes(Files(WEB).routes())
-    app.router.add_get("/api/v69/ws/skyduel", site.socket)
-
-    async def decorate(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.update(SECURITY)
-
-    app.on_response_prepare.append(decorate)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    listener = web.TCPSite(runner, "127.0.0.1", 0)
-    await listener.start()
-    site.url = f"http://127.0.0.1:{runner.addresses[0][1]}/skyduel"
-    try:
+    async with pages_served(web.get("/api/v69/ws/skyduel", site.socket)) as url:
+        site.url = f"{url}/skyduel"
         yield site
-    finally:
-        await runner.cleanup()
